@@ -1,0 +1,1 @@
+"""HD2S: where people look in a video, predicted with TensorFlow and Keras."""

@@ -1,0 +1,68 @@
+"""How every tool starts and ends: flags parsed, one call made, one exit status."""
+
+import errno
+import os
+import sys
+from collections.abc import Callable
+
+from absl import app, flags, logging
+
+from hd2s_tf.errors import BadInputError, RunError
+
+SUCCESS, RUN_FAILED, BAD_INPUT = 0, 1, 2
+_BAD_PATH_ERRNOS = {errno.ENOENT, errno.EACCES, errno.EPERM, errno.ENOTDIR, errno.EISDIR, errno.EEXIST, errno.EROFS}
+
+
+def run(main: Callable[[], None]) -> None:
+    """Runs a tool and ends the process with its exit status.
+
+    Args:
+      main: called without arguments once the flags are parsed.
+
+    The status is 0 on success, 2 when flags or input are bad (`BadInputError`, a path that cannot be used), 1 when the
+    run fails (`RunError`, any other error of the operating system) and 130 when interrupted. Each of them prints one
+    line on standard error; an unexpected exception keeps its traceback and ends with status 1.
+    """
+    app.run(lambda argv: _end(_status(main, argv)), flags_parser=_parse)
+
+
+def _parse(argv: list[str]) -> list[str]:
+    try:
+        return flags.FLAGS(argv)
+    except flags.Error as error:
+        _say(str(error))
+        sys.exit(BAD_INPUT)
+
+
+def _status(main: Callable[[], None], argv: list[str]) -> int:
+    try:
+        if len(argv) > 1:
+            raise BadInputError(f"unexpected argument {argv[1]!r}: everything is given by flags, see --help")
+        main()
+    except BadInputError as error:
+        _say(str(error))
+        return BAD_INPUT
+    except RunError as error:
+        _say(str(error))
+        return RUN_FAILED
+    except OSError as error:
+        _say(f"{error.filename or 'input or output'}: {error.strerror or error}")
+        return BAD_INPUT if error.errno in _BAD_PATH_ERRNOS else RUN_FAILED
+    except KeyboardInterrupt:
+        _say("interrupted")
+        return 130
+    return SUCCESS
+
+
+def _say(message: str) -> None:
+    sys.stderr.write("error: " + " ".join(message.split()) + "\n")
+
+
+def _end(status: int) -> None:
+    if "tensorflow_io" in sys.modules:
+        # Its native file systems abort the process while it shuts down, which would hide the status.
+        logging.flush()
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(status)
+    sys.exit(status)

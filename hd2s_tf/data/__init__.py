@@ -1,0 +1,1 @@
+"""Videos and data sets in, batches of clips out."""

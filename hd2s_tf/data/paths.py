@@ -1,0 +1,134 @@
+"""Files, local and remote (`gs://`, `s3://`, `az://`, `hdfs://`): the one place that imports tensorflow-io."""
+
+import importlib
+import os
+import pathlib
+import posixpath
+import uuid
+
+import tensorflow as tf
+
+from hd2s_tf.errors import BadInputError
+
+# TensorFlow itself brings Google's file system; these come with tensorflow-io.
+_TENSORFLOW_IO_SCHEMES = frozenset({"s3", "az", "hdfs", "viewfs", "http", "https"})
+
+
+def is_remote(path: str | os.PathLike) -> bool:
+    """Whether the path names a remote file system, as in `s3://bucket/name`."""
+    return "://" in os.fspath(path)
+
+
+def _ready(path: str | os.PathLike) -> str:
+    path = os.fspath(path)
+    if is_remote(path) and path.split("://", 1)[0] in _TENSORFLOW_IO_SCHEMES:
+        try:
+            importlib.import_module("tensorflow_io")
+        except ImportError as error:
+            raise BadInputError(f"{path}: needs the package tensorflow-io, which does not load: {error}") from error
+    return path
+
+
+def join(folder: str | os.PathLike, *names: str) -> str:
+    """Joins path parts, with a slash for remote paths."""
+    folder = os.fspath(folder)
+    return posixpath.join(folder, *names) if is_remote(folder) else os.path.join(folder, *names)  # noqa: PTH118
+
+
+def exists(path: str | os.PathLike) -> bool:
+    """Whether a file or folder is there."""
+    return tf.io.gfile.exists(_ready(path))
+
+
+def is_folder(path: str | os.PathLike) -> bool:
+    """Whether the path is a folder."""
+    return tf.io.gfile.isdir(_ready(path))
+
+
+def list_folder(path: str | os.PathLike) -> list[str]:
+    """Names in a folder, sorted, without trailing slashes; hidden ones are left out."""
+    names = (name.rstrip("/") for name in tf.io.gfile.listdir(_ready(path)))
+    return sorted(name for name in names if name and not name.startswith("."))
+
+
+def make_folder(path: str | os.PathLike) -> None:
+    """Creates a folder and its parents; fine if it is there."""
+    path = _ready(path)
+    try:
+        tf.io.gfile.makedirs(path)
+    except tf.errors.OpError as error:
+        raise BadInputError(f"{path}: cannot create the folder: {error.message}") from error
+
+
+def file_size(path: str | os.PathLike) -> int:
+    """Size in bytes."""
+    return tf.io.gfile.stat(_ready(path)).length
+
+
+def read_bytes(path: str | os.PathLike) -> bytes:
+    """Reads a whole file.
+
+    Raises:
+      BadInputError: the file cannot be read.
+    """
+    path = _ready(path)
+    try:
+        if not is_remote(path):
+            return pathlib.Path(path).read_bytes()
+        with tf.io.gfile.GFile(path, "rb") as file:
+            return file.read()
+    except (OSError, tf.errors.OpError) as error:
+        raise BadInputError(f"{path}: cannot be read: {_reason(error)}") from error
+
+
+def write_bytes(path: str | os.PathLike, data: bytes) -> None:
+    """Writes a whole file under a temporary name and then renames it, so that no reader sees half of it.
+
+    Raises:
+      OSError: the file cannot be written (no right to, no space left).
+    """
+    path = _ready(path)
+    unfinished = f"{path}.{uuid.uuid4().hex[:8]}.tmp"
+    try:
+        if is_remote(path):
+            with tf.io.gfile.GFile(unfinished, "wb") as file:
+                file.write(data)
+            tf.io.gfile.rename(unfinished, path, overwrite=True)
+        else:
+            pathlib.Path(unfinished).write_bytes(data)
+            pathlib.Path(unfinished).replace(path)
+    except tf.errors.OpError as error:
+        raise OSError(f"{path}: cannot be written: {error.message}") from error
+    except OSError as error:
+        pathlib.Path(unfinished).unlink(missing_ok=True)
+        raise OSError(error.errno, error.strerror, path) from error
+
+
+def copy(source: str | os.PathLike, target: str | os.PathLike) -> None:
+    """Copies a file, the target appearing whole or not at all.
+
+    Raises:
+      OSError: the target cannot be written.
+    """
+    source, target = _ready(source), _ready(target)
+    unfinished = f"{target}.{uuid.uuid4().hex[:8]}.tmp"
+    try:
+        tf.io.gfile.copy(source, unfinished)
+        tf.io.gfile.rename(unfinished, target, overwrite=True)
+    except tf.errors.OpError as error:
+        if not is_remote(target):
+            pathlib.Path(unfinished).unlink(missing_ok=True)
+        raise OSError(f"{target}: cannot be written: {error.message}") from error
+
+
+def remove(path: str | os.PathLike) -> None:
+    """Removes a file, or a folder with everything in it; fine if it is not there."""
+    path = _ready(path)
+    if is_folder(path):
+        tf.io.gfile.rmtree(path)
+    elif exists(path):
+        tf.io.gfile.remove(path)
+
+
+def _reason(error: Exception) -> str:
+    return getattr(error, "strerror", None) or getattr(error, "message", None) or str(error)

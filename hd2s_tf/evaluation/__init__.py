@@ -1,0 +1,1 @@
+"""The benchmark's metrics, the protocol that averages them, and the reports."""

@@ -1,0 +1,1 @@
+"""SavedModels, and what makes them fast."""

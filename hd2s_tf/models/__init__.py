@@ -1,0 +1,1 @@
+"""The network and the weights published for it."""

@@ -1,0 +1,1 @@
+"""Losses, steps, the loop around them, and what survives it."""
