@@ -1,0 +1,229 @@
+"""The HD2S model and its presets (Bellitto et al., IJCV 2021, arXiv 2010.01220)."""
+
+import dataclasses
+import math
+from collections.abc import Sequence
+
+import keras
+import tensorflow as tf
+
+from hd2s_tf.errors import BadInputError
+from hd2s_tf.models.conspicuity import ENDPOINT_OF_LEVEL, LEVELS, ConspicuityNetwork, DecoderNormalization
+from hd2s_tf.models.domain_adaptation import DomainClassifier
+from hd2s_tf.models.domain_specific import DomainFusion, GaussianPriors, GaussianSmoothing
+from hd2s_tf.models.layers import Normalization, TemporalReduction
+from hd2s_tf.models.s3d import S3D, TEMPORAL_STRIDES
+
+CLIP_FRAMES = 16
+FRAME_SIZE = (128, 192)
+SIZE_DIVISOR = 32
+# The data sets of the published domain-specific model.
+PUBLISHED_DOMAINS = ("DHF1K", "Hollywood", "UCFSports")
+PRESETS = {
+    "hd2s": {},
+    "hd2s_da": {"adaptation": True},
+    "hd2s_dsl": {"domains": PUBLISHED_DOMAINS},
+    "hd2s_tiny": {"width_multiplier": 0.25},
+}
+
+# The arguments of `HD2S` that decide which variables it has, and those that do not.
+SHAPING_ARGUMENTS = (
+    "width_multiplier",
+    "clip_frames",
+    "levels",
+    "adaptation",
+    "domains",
+    "domain_priors",
+    "domain_normalization",
+    "domain_fusion",
+    "domain_smoothing",
+    "folded",
+)
+ARGUMENTS = (*SHAPING_ARGUMENTS, "momentum", "dropout")
+
+
+@keras.saving.register_keras_serializable("hd2s")
+class HD2S(keras.Model):
+    """Predicts where people look in a clip's last frame.
+
+    Call with a dict of
+      clip: float32 [B,T,H,W,3] in [-1,1], RGB, T = `clip_frames`, H and W divisible by 32 (128x192 with adaptation);
+      domain: int32 [B], an index into `domains`; needed by domain-specific models only;
+      reversal: scalar lambda of gradient reversal, 1 if not given; used by the adaptation branch only.
+    It returns, whether training or not, a dict of
+      saliency_map: float32 [B,H,W] in [0,1];
+      conspicuity_maps: float32 [B,L,H,W] in [0,1], one for each of `levels`, shallow to deep;
+      domain_log_probs: float32 [B,L,2], log-probabilities of source and target; with the adaptation branch only.
+
+    Args:
+      width_multiplier: factor on the width of every layer of encoder and decoders.
+      clip_frames: T, 8 or a higher power of two.
+      levels: the conspicuity networks to have, of 1 (shallow) to 4 (deep), in rising order.
+      adaptation: whether to have the domain classifiers behind gradient reversal.
+      domains: names of the data sets of a domain-specific model; empty for a model without domains.
+      domain_priors, domain_normalization, domain_fusion, domain_smoothing: which domain-specific modules to have.
+      momentum: share of every running statistic that a training step keeps; None for the published values.
+      dropout: share of feature channels after temporal reduction that a training step leaves out; 0 as published.
+      folded: whether batch normalisation is part of the convolutions (for inference only).
+
+    Raises:
+      ValueError: an argument or a clip's size that does not fit; the message says what would.
+    """
+
+    def __init__(
+        self,
+        width_multiplier: float = 1.0,
+        clip_frames: int = CLIP_FRAMES,
+        levels: Sequence[int] = LEVELS,
+        adaptation: bool = False,
+        domains: Sequence[str] = (),
+        domain_priors: bool = True,
+        domain_normalization: bool = True,
+        domain_fusion: bool = True,
+        domain_smoothing: bool = True,
+        momentum: float | None = None,
+        dropout: float = 0.0,
+        folded: bool = False,
+        **kwargs,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.width_multiplier = width_multiplier
+        self.clip_frames = clip_frames
+        self.levels = tuple(levels)
+        self.adaptation = adaptation
+        self.domains = tuple(domains)
+        self.domain_priors = domain_priors
+        self.domain_normalization = domain_normalization
+        self.domain_fusion = domain_fusion
+        self.domain_smoothing = domain_smoothing
+        self.momentum = momentum
+        self.dropout = dropout
+        self.folded = folded
+        self._check_arguments()
+
+        count = len(self.domains)
+        encoder_normalization = self._normalization()
+        self.encoder = S3D(width_multiplier, encoder_normalization, ENDPOINT_OF_LEVEL[self.levels[-1]], name="encoder")
+        self.temporal_reductions, self.priors, self.classifiers, self.conspicuity_networks = [], [], [], []
+        for level in self.levels:
+            steps = int(math.log2(clip_frames // TEMPORAL_STRIDES[ENDPOINT_OF_LEVEL[level]]))
+            self.temporal_reductions.append(
+                TemporalReduction(steps, encoder_normalization, name=f"temporal_reduction{level}")
+            )
+            if adaptation:
+                normalization = dataclasses.replace(self._normalization(1e-5, 0.9), folded=False)
+                self.classifiers.append(DomainClassifier(level, normalization, name=f"domain_classifier{level}"))
+            if count and domain_priors:
+                self.priors.append(GaussianPriors(count, name=f"priors{level}"))
+            self.conspicuity_networks.append(
+                ConspicuityNetwork(level, width_multiplier, self._decoder_normalization(), name=f"conspicuity{level}")
+            )
+        self.feature_dropout = keras.layers.SpatialDropout2D(dropout, name="feature_dropout")
+        self.fusion = DomainFusion(count if count and domain_fusion else 1, name="fusion")
+        self.smoothing = GaussianSmoothing(count, name="smoothing") if count and domain_smoothing else None
+
+    def _check_arguments(self) -> None:
+        frames = self.clip_frames
+        if frames < 8 or frames & (frames - 1):
+            raise ValueError(
+                f"clip_frames is {frames}: the temporal reduction takes 8, 16, 32 or a higher power of two"
+            )
+        if not self.levels or list(self.levels) != sorted(set(self.levels) & set(LEVELS)):
+            raise ValueError(f"levels are {self.levels}: they must be some of {LEVELS}, in rising order")
+        if len(set(self.domains)) < len(self.domains):
+            raise ValueError(f"domains are {self.domains}: the names must differ")
+        if self.domains and self.adaptation:
+            raise ValueError("a model has either the adaptation branch or domains, not both (section 3)")
+
+    def _normalization(self, epsilon: float = 1e-3, momentum: float = 0.999, domains: int = 0) -> Normalization:
+        return Normalization(epsilon, self.momentum or momentum, domains, self.folded)
+
+    def _decoder_normalization(self) -> DecoderNormalization:
+        if self.domains and self.domain_normalization:
+            specific = self._normalization(1e-5, 0.99, len(self.domains))
+            return DecoderNormalization(specific, specific)
+        return DecoderNormalization(self._normalization(), self._normalization(1e-5, 0.9))
+
+    @classmethod
+    def from_preset(
+        cls, name: str, weights: str | None = "auto", domains: Sequence[str] | None = None, **overrides: object
+    ) -> "HD2S":
+        """Creates a model by its preset's name and loads its weights.
+
+        Args:
+          name: one of `PRESETS`.
+          weights: "auto" for the ones in the box, None for random ones, or the path of a `.weights.h5` file.
+          domains: names of the data sets, in place of the preset's.
+          **overrides: further arguments of `HD2S`.
+
+        Raises:
+          BadInputError: no such preset; no weights in the box for it; weights that do not fit or are not finite.
+        """
+        from hd2s_tf.models import weights as weight_files
+
+        if name not in PRESETS:
+            raise BadInputError(f"no preset {name!r}: the presets are {', '.join(PRESETS)}")
+        arguments = {**PRESETS[name], **({} if domains is None else {"domains": tuple(domains)}), **overrides}
+        model = cls(**arguments, name=name)
+        model.create_variables()
+        if weights is not None:
+            weight_files.load(model, weight_files.bundled(name) if weights == "auto" else weights)
+        return model
+
+    def create_variables(self, size: tuple[int, int] = FRAME_SIZE) -> None:
+        """Creates all variables by a call on a blank clip of the size (height, width)."""
+        inputs = {"clip": tf.zeros((1, self.clip_frames, *size, 3))}
+        if self.domains:
+            inputs["domain"] = tf.zeros(1, tf.int32)
+        tf.function(self)(inputs)
+
+    def call(self, inputs: dict[str, tf.Tensor], training: bool = False) -> dict[str, tf.Tensor]:
+        """Predicts; see the class."""
+        clip, domain = inputs["clip"], self._domain(inputs)
+        self._check_clip(clip.shape)
+        endpoints = self.encoder(clip, training=training)
+        maps, log_probs = [], []
+        for index, level in enumerate(self.levels):
+            features = endpoints[ENDPOINT_OF_LEVEL[level]]
+            features = self.temporal_reductions[index](features, training=training)
+            if self.adaptation:
+                reversal = inputs.get("reversal", tf.constant(1.0))
+                log_probs.append(self.classifiers[index](features, reversal, training=training))
+            features = self.feature_dropout(features, training=training)
+            if self.priors:
+                features = self.priors[index](features, domain)
+            maps.append(self.conspicuity_networks[index](features, domain, training=training))
+        outputs = {"saliency_map": self._fuse(maps, domain), "conspicuity_maps": tf.stack(maps, 1)}
+        if self.adaptation:
+            outputs["domain_log_probs"] = tf.stack(log_probs, 1)
+        return outputs
+
+    def _fuse(self, maps: list[tf.Tensor], domain: tf.Tensor) -> tf.Tensor:
+        # Deep to shallow, the order of the published fusion's weights.
+        stacked = tf.stack(maps[::-1], -1)
+        own = self.fusion.domains > 1 or (self.domains and self.domain_fusion)
+        saliency_map = tf.sigmoid(self.fusion(stacked, domain if own else tf.zeros_like(domain)))
+        return saliency_map if self.smoothing is None else self.smoothing(saliency_map, domain)
+
+    def _domain(self, inputs: dict[str, tf.Tensor]) -> tf.Tensor:
+        if not self.domains:
+            return tf.zeros(tf.shape(inputs["clip"])[0], tf.int32)
+        if "domain" not in inputs:
+            raise ValueError(f"this model needs 'domain', an int32 for each clip: {dict(enumerate(self.domains))}")
+        return tf.cast(inputs["domain"], tf.int32)
+
+    def _check_clip(self, shape: tf.TensorShape) -> None:
+        expected = f"[B,{self.clip_frames},H,W,3]"
+        if len(shape) != 5 or shape[1] != self.clip_frames or shape[4] != 3:
+            raise ValueError(f"the clip has shape {tuple(shape)}: this model takes {expected}")
+        size = tuple(shape[2:4])
+        if self.adaptation and size != FRAME_SIZE:
+            raise ValueError(
+                f"the clip is {size[0]}x{size[1]}: the domain classifiers take {FRAME_SIZE[0]}x{FRAME_SIZE[1]} only"
+            )
+        if any(side is None or side % SIZE_DIVISOR or side == 0 for side in size):
+            raise ValueError(f"the clip is {size[0]}x{size[1]}: height and width must be multiples of {SIZE_DIVISOR}")
+
+    def get_config(self) -> dict:
+        """The constructor's arguments."""
+        return {**super().get_config(), **{name: getattr(self, name) for name in ARGUMENTS}}

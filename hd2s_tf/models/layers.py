@@ -1,0 +1,258 @@
+"""Convolution units, the inception block and the temporal reduction, each with batch normalisation and ReLU.
+
+Strided windows are padded by hand with the same amount on both sides: `same` padding puts the odd row last, the
+published network puts it first. Units can also be built without batch normalisation and with a bias instead, which is
+what the normalised ones are folded into for inference.
+"""
+
+import dataclasses
+
+import keras
+import tensorflow as tf
+from keras import layers
+
+from hd2s_tf.models.domain_specific import DomainBatchNormalization
+
+
+@dataclasses.dataclass(frozen=True)
+class Normalization:
+    """What follows a convolution.
+
+    Attributes:
+      epsilon: added to the variance.
+      momentum: share of the running statistics that a training step keeps.
+      domains: data sets with a normalisation of their own; 0 when all share one.
+      folded: the normalisation is part of the convolution, which has a bias then; domains are never folded.
+    """
+
+    epsilon: float = 1e-3
+    momentum: float = 0.999
+    domains: int = 0
+    folded: bool = False
+
+    @property
+    def in_convolution(self) -> bool:
+        """Whether the convolution has a bias and no layer follows it."""
+        return self.folded and not self.domains
+
+    def layer(self, name: str) -> layers.Layer:
+        """The layer that follows the convolution."""
+        if self.domains:
+            return DomainBatchNormalization(self.domains, momentum=self.momentum, epsilon=self.epsilon, name=name)
+        return layers.BatchNormalization(momentum=self.momentum, epsilon=self.epsilon, synchronized=True, name=name)
+
+
+def pad(features: tf.Tensor, amounts: tuple[int, ...], value: float = 0.0) -> tf.Tensor:
+    """Pads every axis between batch and channels by `amounts` positions on both sides."""
+    if not any(amounts):
+        return features
+    return tf.pad(features, [(0, 0), *((amount, amount) for amount in amounts), (0, 0)], constant_values=value)
+
+
+def max_pool(features: tf.Tensor, window: tuple[int, int, int], strides: tuple[int, int, int]) -> tf.Tensor:
+    """Max pooling of [B,T,H,W,C] whose odd windows are padded symmetrically.
+
+    Features come from a ReLU, so zeros are as good a padding as minus infinity.
+    """
+    padded = pad(features, tuple(side // 2 if side % 2 else 0 for side in window))
+    return tf.nn.max_pool3d(padded, window, strides, "VALID")
+
+
+@keras.saving.register_keras_serializable("hd2s")
+class ConvolutionUnit(layers.Layer):
+    """Convolution, normalisation, ReLU, in two or three dimensions.
+
+    Call with features [B,(T,)H,W,C] and, where the normalisation has domains, domain int32 [B]; returns
+    [B,(T',)H',W',filters]. Every axis is padded by half the kernel on both sides.
+    """
+
+    def __init__(
+        self,
+        filters: int,
+        kernel_size: tuple[int, ...],
+        strides: tuple[int, ...] | None = None,
+        normalization: Normalization | dict = Normalization(),  # noqa: B008
+        depthwise: bool = False,
+        **kwargs,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.filters = filters
+        self.kernel_size = tuple(kernel_size)
+        self.strides = tuple(strides or (1,) * len(self.kernel_size))
+        if isinstance(normalization, dict):
+            normalization = Normalization(**normalization)
+        self.normalization_settings = normalization
+        self.depthwise = depthwise
+        self._pads = max(self.strides) > 1
+        common = {
+            "strides": self.strides,
+            "padding": "valid" if self._pads else "same",
+            "use_bias": normalization.in_convolution,
+            "name": "convolution",
+        }
+        if depthwise:
+            self.convolution = layers.DepthwiseConv2D(self.kernel_size, depthwise_initializer="he_normal", **common)
+        else:
+            kind = {2: layers.Conv2D, 3: layers.Conv3D}[len(self.kernel_size)]
+            self.convolution = kind(filters, self.kernel_size, kernel_initializer="he_normal", **common)
+        self.normalization = None if normalization.in_convolution else normalization.layer("normalization")
+
+    def call(self, features: tf.Tensor, domain: tf.Tensor | None = None, training: bool = False) -> tf.Tensor:
+        """Applies the unit; see the class."""
+        if self._pads:
+            features = pad(features, tuple(side // 2 for side in self.kernel_size))
+        features = self.convolution(features)
+        if self.normalization_settings.domains:
+            features = self.normalization(features, domain, training=training)
+        elif self.normalization is not None:
+            features = self.normalization(features, training=training)
+        return tf.nn.relu(features)
+
+    def get_config(self) -> dict:
+        """The constructor's arguments."""
+        return {
+            **super().get_config(),
+            "filters": self.filters,
+            "kernel_size": self.kernel_size,
+            "strides": self.strides,
+            "normalization": dataclasses.asdict(self.normalization_settings),
+            "depthwise": self.depthwise,
+        }
+
+
+@keras.saving.register_keras_serializable("hd2s")
+class SeparableConvolution(layers.Layer):
+    """A convolution over space, then one over time, each a `ConvolutionUnit` (the S3D paper's "sep-conv").
+
+    Call with features [B,T,H,W,C]; returns [B,T/stride,H/stride,W/stride,filters].
+    """
+
+    def __init__(
+        self,
+        filters: int,
+        size: int,
+        stride: int = 1,
+        normalization: Normalization | dict = Normalization(),
+        **kwargs,  # noqa: B008
+    ) -> None:
+        super().__init__(**kwargs)
+        if isinstance(normalization, dict):
+            normalization = Normalization(**normalization)
+        self.filters, self.size, self.stride, self.normalization_settings = filters, size, stride, normalization
+        self.spatial = ConvolutionUnit(
+            filters, (1, size, size), (1, stride, stride), normalization=normalization, name="spatial"
+        )
+        self.temporal = ConvolutionUnit(
+            filters, (size, 1, 1), (stride, 1, 1), normalization=normalization, name="temporal"
+        )
+
+    def call(self, features: tf.Tensor, training: bool = False) -> tf.Tensor:
+        """Applies both; see the class."""
+        return self.temporal(self.spatial(features, training=training), training=training)
+
+    def get_config(self) -> dict:
+        """The constructor's arguments."""
+        return {
+            **super().get_config(),
+            "filters": self.filters,
+            "size": self.size,
+            "stride": self.stride,
+            "normalization": dataclasses.asdict(self.normalization_settings),
+        }
+
+
+@keras.saving.register_keras_serializable("hd2s")
+class InceptionBlock(layers.Layer):
+    """Four branches side by side: 1x1; 1x1 and sep-conv 3 (twice, with widths of their own); pooling and 1x1.
+
+    Call with features [B,T,H,W,C]; returns [B,T,H,W,sum of the branches' widths].
+
+    Args:
+      widths: (branch 0, branch 1 reduction, branch 1, branch 2 reduction, branch 2, branch 3).
+      normalization: of every convolution.
+    """
+
+    def __init__(
+        self,
+        widths: tuple[int, int, int, int, int, int],
+        normalization: Normalization | dict = Normalization(),
+        **kwargs,  # noqa: B008
+    ) -> None:
+        super().__init__(**kwargs)
+        if isinstance(normalization, dict):
+            normalization = Normalization(**normalization)
+        self.widths, self.normalization_settings = tuple(widths), normalization
+        direct, reduction1, branch1, reduction2, branch2, pooled = self.widths
+
+        def point(filters: int, name: str) -> ConvolutionUnit:
+            return ConvolutionUnit(filters, (1, 1, 1), normalization=normalization, name=name)
+
+        self.branch0 = point(direct, "branch0")
+        self.reduction1 = point(reduction1, "reduction1")
+        self.branch1 = SeparableConvolution(branch1, 3, normalization=normalization, name="branch1")
+        self.reduction2 = point(reduction2, "reduction2")
+        self.branch2 = SeparableConvolution(branch2, 3, normalization=normalization, name="branch2")
+        self.branch3 = point(pooled, "branch3")
+
+    def call(self, features: tf.Tensor, training: bool = False) -> tf.Tensor:
+        """Applies the branches and concatenates them; see the class."""
+        pooled = tf.nn.max_pool3d(features, (3, 3, 3), (1, 1, 1), "SAME")
+        return tf.concat(
+            [
+                self.branch0(features, training=training),
+                self.branch1(self.reduction1(features, training=training), training=training),
+                self.branch2(self.reduction2(features, training=training), training=training),
+                self.branch3(pooled, training=training),
+            ],
+            -1,
+        )
+
+    def get_config(self) -> dict:
+        """The constructor's arguments."""
+        return {
+            **super().get_config(),
+            "widths": self.widths,
+            "normalization": dataclasses.asdict(self.normalization_settings),
+        }
+
+
+@keras.saving.register_keras_serializable("hd2s")
+class TemporalReduction(layers.Layer):
+    """Halves time until it is gone: 3x1x1 convolution units of stride 2 (section 3.1).
+
+    Call with features [B,T,H,W,C], T two to the power of `steps`; returns [B,H,W,C].
+    """
+
+    def __init__(self, steps: int, normalization: Normalization | dict = Normalization(), **kwargs) -> None:  # noqa: B008
+        super().__init__(**kwargs)
+        if isinstance(normalization, dict):
+            normalization = Normalization(**normalization)
+        self.steps, self.normalization_settings = steps, normalization
+
+    def build(self, features_shape: tuple) -> None:
+        """Creates the units, as wide as the features."""
+        self.units = [
+            ConvolutionUnit(
+                features_shape[-1],
+                (3, 1, 1),
+                (2, 1, 1),
+                normalization=self.normalization_settings,
+                name=f"unit{step}",
+                dtype=self.dtype_policy,
+            )
+            for step in range(1, self.steps + 1)
+        ]
+
+    def call(self, features: tf.Tensor, training: bool = False) -> tf.Tensor:
+        """Reduces; see the class."""
+        for unit in self.units:
+            features = unit(features, training=training)
+        return tf.squeeze(features, 1)
+
+    def get_config(self) -> dict:
+        """The constructor's arguments."""
+        return {
+            **super().get_config(),
+            "steps": self.steps,
+            "normalization": dataclasses.asdict(self.normalization_settings),
+        }

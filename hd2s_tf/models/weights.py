@@ -1,0 +1,132 @@
+"""Weight files: Keras `.weights.h5` with the model's settings inside, so that a file says what it fits."""
+
+import hashlib
+import json
+import os
+import pathlib
+import tempfile
+
+import h5py
+import keras
+import numpy as np
+
+from hd2s_tf.data import paths
+from hd2s_tf.errors import BadInputError
+from hd2s_tf.models.hd2s import SHAPING_ARGUMENTS
+
+SUFFIX = ".weights.h5"
+_FOLDER = pathlib.Path(__file__).resolve().parents[1] / "weights"
+_SETTINGS = "hd2s_settings"
+
+
+def save(model: keras.Model, path: str | os.PathLike) -> None:
+    """Writes a model's weights and settings; the file appears whole or not at all.
+
+    Args:
+      model: an `HD2S` with its variables created.
+      path: local or remote, ending in `.weights.h5`.
+
+    Raises:
+      BadInputError: the name does not end so.
+      OSError: the file cannot be written.
+    """
+    path = os.fspath(path)
+    if not path.endswith(SUFFIX):
+        raise BadInputError(f"{path}: the name of a weight file ends in {SUFFIX}")
+    with tempfile.TemporaryDirectory() as folder:
+        local = str(pathlib.Path(folder) / f"file{SUFFIX}")
+        model.save_weights(local)
+        with h5py.File(local, "a") as file:
+            file.attrs[_SETTINGS] = json.dumps({"preset": model.name, **_settings(model)})
+        paths.copy(local, path)
+
+
+def load(model: keras.Model, path: str | os.PathLike) -> None:
+    """Loads a weight file into a model whose variables are created.
+
+    Raises:
+      BadInputError: no such file, not a weight file, made for another model, or with values that are not finite.
+    """
+    saved = settings(path)
+    wanted = _settings(model)
+    differences = [name for name in SHAPING_ARGUMENTS if name in saved and saved[name] != wanted[name]]
+    if differences:
+        listed = ", ".join(f"{name} {saved[name]} instead of {wanted[name]}" for name in differences)
+        raise BadInputError(f"{path}: weights of another model ({saved.get('preset', 'unknown')}): {listed}")
+    with _local_file(path) as local:
+        try:
+            model.load_weights(local)
+        except (ValueError, KeyError, OSError) as error:
+            raise BadInputError(f"{path}: not weights of the preset {model.name}: {error}") from error
+    bad = [variable.path for variable in model.variables if not np.isfinite(_values(variable)).all()]
+    if bad:
+        raise BadInputError(f"{path}: values that are not finite in {len(bad)} variables, the first is {bad[0]}")
+
+
+def settings(path: str | os.PathLike) -> dict:
+    """The settings stored in a weight file: the preset and the arguments of `HD2S`; empty if it has none.
+
+    Raises:
+      BadInputError: no such file, or not an HDF5 file.
+    """
+    with _local_file(path) as local:
+        try:
+            with h5py.File(local, "r") as file:
+                return json.loads(file.attrs.get(_SETTINGS, "{}"))
+        except OSError as error:
+            raise BadInputError(f"{path}: not a {SUFFIX} file") from error
+
+
+def bundled(preset: str) -> str:
+    """The path of the weights in the box for a preset, their checksum verified.
+
+    Raises:
+      BadInputError: none are in the box, or they are damaged.
+    """
+    path = _FOLDER / f"{preset}{SUFFIX}"
+    if not path.exists():
+        raise BadInputError(
+            f"no weights in the box for {preset}: give a {SUFFIX} file (tools/convert_weights.py makes one of the "
+            "published checkpoints), or ask for random weights"
+        )
+    expected = path.with_name(f"{preset}.sha256").read_text().split()[0]
+    if checksum(path) != expected:
+        raise BadInputError(f"{path}: damaged: its SHA-256 is not {expected}")
+    return str(path)
+
+
+def checksum(path: str | os.PathLike) -> str:
+    """A file's SHA-256 in hexadecimal."""
+    return hashlib.sha256(paths.read_bytes(path)).hexdigest()
+
+
+def _settings(model: keras.Model) -> dict:
+    config = model.get_config()
+    return json.loads(json.dumps({name: config[name] for name in SHAPING_ARGUMENTS}))
+
+
+def _values(variable: keras.Variable) -> np.ndarray:
+    values = variable.numpy()
+    return values if np.issubdtype(values.dtype, np.floating) else np.zeros(1)
+
+
+class _local_file:  # noqa: N801
+    """A local copy of a file that may be remote: HDF5 reads local files only."""
+
+    def __init__(self, path: str | os.PathLike) -> None:
+        self._path = os.fspath(path)
+        self._folder: tempfile.TemporaryDirectory | None = None
+
+    def __enter__(self) -> str:
+        if not paths.exists(self._path):
+            raise BadInputError(f"{self._path}: no such weight file")
+        if not paths.is_remote(self._path) and self._path.endswith(SUFFIX):
+            return self._path
+        self._folder = tempfile.TemporaryDirectory()
+        local = str(pathlib.Path(self._folder.name) / f"file{SUFFIX}")
+        pathlib.Path(local).write_bytes(paths.read_bytes(self._path))
+        return local
+
+    def __exit__(self, *_: object) -> None:
+        if self._folder:
+            self._folder.cleanup()
