@@ -1,1 +1,20 @@
 """HD2S: where people look in a video, predicted with TensorFlow and Keras."""
+
+import importlib
+
+_PUBLIC = {
+    "HD2S": ("hd2s_tf.models.hd2s", "HD2S"),
+    "load_predict_fn": ("hd2s_tf.inference.predictor", "load_predict_fn"),
+    "metrics": ("hd2s_tf.evaluation.metrics", None),
+    "predict_video": ("hd2s_tf.inference.predictor", "predict_video"),
+}
+__all__ = list(_PUBLIC)  # noqa: PLE0605
+
+
+def __getattr__(name: str) -> object:
+    """Loads what is asked for, so that a process that decodes frames need not load the network."""
+    if name not in _PUBLIC:
+        raise AttributeError(f"module 'hd2s_tf' has no attribute {name!r}")
+    module, attribute = _PUBLIC[name]
+    loaded = importlib.import_module(module)
+    return getattr(loaded, attribute) if attribute else loaded

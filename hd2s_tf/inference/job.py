@@ -1,0 +1,174 @@
+"""From an input to a folder of maps, an overlay video and a summary: the job of `tools/predict.py`."""
+
+import concurrent.futures
+import contextlib
+import json
+import os
+import time
+from collections.abc import Iterator
+
+import numpy as np
+import tqdm
+from absl import logging
+
+from hd2s_tf.data import paths, video
+from hd2s_tf.errors import BadInputError
+from hd2s_tf.inference import rendering
+from hd2s_tf.inference.predictor import (
+    DEFAULT_PRESET,
+    RANDOM_WEIGHTS,
+    Prediction,
+    load_predict_fn,
+    predict_video,
+)
+from hd2s_tf.models import weights as weight_files
+from hd2s_tf.models.hd2s import HD2S
+
+MAPS, CONSPICUITY, OVERLAY, SUMMARY = "maps", "conspicuity", "overlay.mp4", "summary.json"
+_PENDING_WRITES = 64
+
+
+def predict_to_folder(
+    input_path: str,
+    output_dir: str,
+    *,
+    weights: str = "auto",
+    preset: str | None = None,
+    domain: str | None = None,
+    smoothing_sigma: float | None = None,
+    batch_size: int = 4,
+    overlay: bool = True,
+    maps: bool = True,
+    conspicuity: bool = False,
+    precision: str = "auto",
+    stride: int = 1,
+    overwrite: bool = False,
+) -> dict:
+    """Predicts a video, a folder of frames or an image and writes the results; see `tools/predict.py` for them.
+
+    Returns:
+      The summary that was written: frames, seconds, frames_per_second, preset, weights, weights_sha256 and more.
+
+    Raises:
+      BadInputError: input, output or settings that cannot be used.
+    """
+    if domain == "help":
+        return _print_domains(weights, preset)
+    if smoothing_sigma is not None and not 0 <= smoothing_sigma < 1000:
+        raise BadInputError(f"--smoothing_sigma is {smoothing_sigma}: it must be from 0 to 1000 pixels")
+    source = video.open_frames(input_path)
+    _check_output(output_dir, overwrite)
+    predict_fn = load_predict_fn(weights, preset, domain, precision)
+    if weights == RANDOM_WEIGHTS:
+        logging.warning("random weights: the maps show how the program runs, not where people look")
+    _prepare_output(output_dir, {MAPS: maps, CONSPICUITY: conspicuity})
+
+    started = time.perf_counter()
+    count = 0
+    predictions = predict_video(
+        predict_fn,
+        source,
+        batch_size=batch_size,
+        smoothing_sigma=smoothing_sigma,
+        stride=stride,
+        conspicuity=conspicuity,
+    )
+    with _PngWriter() as png, _overlay_writer(output_dir, source, overlay) as overlay_writer:
+        for prediction in tqdm.tqdm(predictions, total=source.frame_count or None, unit="frame", desc="predicting"):
+            count += 1
+            name = f"{prediction.index + 1:04d}.png"
+            if maps:
+                png.write(paths.join(output_dir, MAPS, name), prediction.saliency_map)
+            if conspicuity:
+                png.write(paths.join(output_dir, CONSPICUITY, name), _strip(prediction))
+            if overlay_writer is not None:
+                overlay_writer.write(rendering.overlay(prediction.frame, prediction.saliency_map))
+    seconds = time.perf_counter() - started
+    summary = {
+        "input": input_path,
+        "frames": count,
+        "seconds": round(seconds, 3),
+        "frames_per_second": round(count / seconds, 3),
+        "height": source.size[0],
+        "width": source.size[1],
+        "preset": predict_fn.preset,
+        "weights": predict_fn.weights,
+        "weights_sha256": predict_fn.weights_sha256,
+        "domain": domain,
+        "smoothing_sigma": predict_fn.smoothing_sigma if smoothing_sigma is None else smoothing_sigma,
+        "stride": stride,
+        "precision": predict_fn.precision,
+        "overlay_codec": overlay_writer.codec if overlay_writer is not None else None,
+    }
+    paths.write_bytes(paths.join(output_dir, SUMMARY), json.dumps(summary, indent=2).encode() + b"\n")
+    print(f"{count} frames in {seconds:.1f} s: {paths.join(output_dir, OVERLAY if overlay else SUMMARY)}")
+    return summary
+
+
+def _strip(prediction: Prediction) -> np.ndarray:
+    return rendering.conspicuity_strip(prediction.saliency_map, prediction.conspicuity_maps)
+
+
+def _print_domains(weights: str, preset: str | None) -> dict:
+    if weights == RANDOM_WEIGHTS:
+        domains = HD2S.from_preset(preset or DEFAULT_PRESET, weights=None).domains
+    else:
+        path = weight_files.bundled(preset or DEFAULT_PRESET) if weights == "auto" else weights
+        domains = weight_files.settings(path).get("domains", ())
+    print("\n".join(domains) if domains else "this model is not domain-specific")
+    return {"domains": list(domains)}
+
+
+def _check_output(output_dir: str, overwrite: bool) -> None:
+    if not paths.exists(output_dir):
+        return
+    if not paths.is_folder(output_dir):
+        raise BadInputError(f"{output_dir}: not a folder")
+    present = [name for name in (MAPS, CONSPICUITY, OVERLAY, SUMMARY) if paths.exists(paths.join(output_dir, name))]
+    if present and not overwrite:
+        raise BadInputError(
+            f"{output_dir}: holds an earlier output ({', '.join(present)}): give --overwrite to replace it"
+        )
+
+
+def _prepare_output(output_dir: str, folders: dict[str, bool]) -> None:
+    """Makes the folders; what an earlier run left is removed first, so that no map of it survives."""
+    paths.make_folder(output_dir)
+    if not paths.is_remote(output_dir) and not os.access(output_dir, os.W_OK):
+        raise BadInputError(f"{output_dir}: no right to write there")
+    for name in (*folders, OVERLAY, SUMMARY):
+        paths.remove(paths.join(output_dir, name))
+    for name, wanted in folders.items():
+        if wanted:
+            paths.make_folder(paths.join(output_dir, name))
+
+
+@contextlib.contextmanager
+def _overlay_writer(output_dir: str, source: video.FrameSource, wanted: bool) -> Iterator[video.VideoWriter | None]:
+    if not wanted:
+        yield None
+        return
+    with video.VideoWriter(paths.join(output_dir, OVERLAY), source.size, source.frame_rate) as writer:
+        yield writer
+
+
+class _PngWriter:
+    """Compresses and writes PNG files beside the network, a bounded number at a time."""
+
+    def __init__(self) -> None:
+        self._pool = concurrent.futures.ThreadPoolExecutor(os.cpu_count())
+        self._pending: list[concurrent.futures.Future] = []
+
+    def write(self, path: str, image: np.ndarray) -> None:
+        if len(self._pending) >= _PENDING_WRITES:
+            self._pending.pop(0).result()
+        self._pending.append(self._pool.submit(lambda: paths.write_bytes(path, video.png_bytes(image))))
+
+    def __enter__(self) -> "_PngWriter":
+        return self
+
+    def __exit__(self, error_type: type | None, *_: object) -> None:
+        self._pool.shutdown(cancel_futures=error_type is not None)
+        if error_type is None:
+            for pending in self._pending:
+                pending.result()

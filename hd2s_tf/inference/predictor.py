@@ -1,0 +1,194 @@
+"""A `predict_fn` from weights, and the maps of a whole video from a `predict_fn`."""
+
+import collections
+import dataclasses
+import os
+from collections.abc import Callable, Iterable, Iterator
+
+import numpy as np
+import tensorflow as tf
+
+from hd2s_tf.data import preprocessing
+from hd2s_tf.errors import BadInputError, RunError
+from hd2s_tf.inference import postprocessing
+from hd2s_tf.inference.windows import Window, windows
+from hd2s_tf.models import weights as weight_files
+from hd2s_tf.models.hd2s import CLIP_FRAMES, FRAME_SIZE, HD2S
+
+RANDOM_WEIGHTS = "random"
+DEFAULT_PRESET = "hd2s_tiny"
+
+# uint8 clips [B,T,H,W,3] and a domain's index in; saliency maps float32 [B,H,W] out, or with `conspicuity=True` a
+# pair of these and the conspicuity maps float32 [B,L,H,W].
+PredictFn = Callable[..., np.ndarray | tuple[np.ndarray, np.ndarray]]
+
+
+@dataclasses.dataclass(frozen=True)
+class Prediction:
+    """What was predicted for a frame.
+
+    Attributes:
+      index: of the frame, from 0.
+      frame: uint8 [H,W,3], as it came in.
+      saliency_map: uint8 [H,W].
+      conspicuity_maps: uint8 [L,H,W], shallow to deep; None unless asked for.
+    """
+
+    index: int
+    frame: np.ndarray
+    saliency_map: np.ndarray
+    conspicuity_maps: np.ndarray | None = None
+
+
+class ModelPredictFn:
+    """A `predict_fn` that runs a Keras model.
+
+    Attributes:
+      model: the `HD2S`.
+      smoothing_sigma: of the filter its maps need, in pixels; 0 for a model that smooths by itself.
+      preset, weights, weights_sha256: what the model is and where its weights came from.
+      precision: of its arithmetic.
+    """
+
+    def __init__(self, model: HD2S, weights: str = RANDOM_WEIGHTS, domain: str | None = None) -> None:
+        self.model = model
+        self.preset = model.name
+        self.clip_frames = model.clip_frames
+        self.smoothing_sigma = postprocessing.SMOOTHING_SIGMA if model.smoothing is None else 0.0
+        self.weights = weights
+        self.weights_sha256 = None if weights == RANDOM_WEIGHTS else weight_files.checksum(weights)
+        self.domain = domain_index(domain, model.domains)
+        self.precision = model.dtype_policy.compute_dtype
+        self._function = tf.function(self._call, reduce_retracing=True)
+
+    def __call__(self, clips: np.ndarray, conspicuity: bool = False) -> np.ndarray | tuple[np.ndarray, np.ndarray]:
+        """Predicts; see `PredictFn`."""
+        saliency_maps, conspicuity_maps = self._function(tf.constant(clips))
+        return (saliency_maps.numpy(), conspicuity_maps.numpy()) if conspicuity else saliency_maps.numpy()
+
+    def _call(self, clips: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        inputs = {"clip": preprocessing.scale(clips)}
+        if self.model.domains:
+            inputs["domain"] = tf.fill([tf.shape(clips)[0]], self.domain)
+        outputs = self.model(inputs, training=False)
+        return outputs["saliency_map"], outputs["conspicuity_maps"]
+
+
+def domain_index(domain: str | None, domains: tuple[str, ...]) -> int:
+    """The index of a domain by its name, in any case; 0 where there are no domains.
+
+    Raises:
+      BadInputError: a domain is needed and not given, given and not known, or given to a model without domains.
+    """
+    if not domains:
+        if domain is not None:
+            raise BadInputError(f"domain {domain!r}: this model is not domain-specific, it takes no domain")
+        return 0
+    names = [name.lower() for name in domains]
+    if domain is None or domain.lower() not in names:
+        given = "no domain is given" if domain is None else f"no domain {domain!r}"
+        raise BadInputError(f"{given}: this model has {', '.join(domains)}")
+    return names.index(domain.lower())
+
+
+def load_predict_fn(
+    target: str | os.PathLike, preset: str | None = None, domain: str | None = None, precision: str = "auto"
+) -> ModelPredictFn:
+    """Creates a `predict_fn`.
+
+    Args:
+      target: "auto" for the weights in the box, "random", or a `.weights.h5` file.
+      preset: its preset; None for the one the file names, or `hd2s_tiny`.
+      domain: the data set that a domain-specific model shall predict for.
+      precision: "float32", "bfloat16" or "auto".
+
+    Raises:
+      BadInputError: anything that does not exist or does not fit.
+    """
+    target = os.fspath(target)
+    if target == RANDOM_WEIGHTS:
+        return ModelPredictFn(HD2S.from_preset(preset or DEFAULT_PRESET, weights=None), domain=domain)
+    if target == "auto":
+        target = weight_files.bundled(preset or DEFAULT_PRESET)
+    settings = weight_files.settings(target)
+    preset = preset or settings.get("preset", DEFAULT_PRESET)
+    model = HD2S.from_preset(preset, target, domains=settings.get("domains"))
+    return ModelPredictFn(model, target, domain)
+
+
+def predict_video(
+    predict_fn: PredictFn,
+    frames: Iterable[np.ndarray],
+    *,
+    batch_size: int = 4,
+    frame_size: tuple[int, int] = FRAME_SIZE,
+    smoothing_sigma: float | None = None,
+    stride: int = 1,
+    conspicuity: bool = False,
+) -> Iterator[Prediction]:
+    """Predicts a video frame by frame, with memory that does not grow with its length.
+
+    Args:
+      predict_fn: see `PredictFn`.
+      frames: uint8 RGB [H,W,3], all of one size.
+      batch_size: windows given to `predict_fn` at a time.
+      frame_size: (height, width) of its clips.
+      smoothing_sigma: of the Gaussian filter, in pixels of its maps; None for what `predict_fn` says it needs, or 5.
+      stride: every `stride`-th frame is predicted, and the last; maps between them are interpolated.
+      conspicuity: whether to return the conspicuity maps too.
+
+    Yields:
+      A `Prediction` for each frame, in order.
+
+    Raises:
+      BadInputError: a setting that makes no sense.
+      RunError: the network's answer is not finite.
+    """
+    if batch_size < 1 or stride < 1:
+        raise BadInputError(f"batch_size is {batch_size} and stride {stride}: both must be at least 1")
+    if smoothing_sigma is None:
+        smoothing_sigma = getattr(predict_fn, "smoothing_sigma", postprocessing.SMOOTHING_SIGMA)
+    clip_frames = getattr(predict_fn, "clip_frames", CLIP_FRAMES)
+    originals: collections.deque[np.ndarray] = collections.deque()
+
+    def resized() -> Iterator[np.ndarray]:
+        for frame in frames:
+            originals.append(frame)
+            yield preprocessing.resize(frame, frame_size)
+
+    previous: tuple[int, np.ndarray] | None = None
+    for window, maps in _predict_windows(predict_fn, windows(resized(), clip_frames, stride), batch_size, conspicuity):
+        maps = postprocessing.scale_peak(postprocessing.smooth(maps, smoothing_sigma))
+        first = window.frame if previous is None else previous[0] + 1
+        for index in range(first, window.frame + 1):
+            yield _prediction(index, originals.popleft(), _between(previous, (window.frame, maps), index))
+        previous = (window.frame, maps)
+
+
+def _predict_windows(
+    predict_fn: PredictFn, stream: Iterator[Window], batch_size: int, conspicuity: bool
+) -> Iterator[tuple[Window, np.ndarray]]:
+    """Yields each window with its maps, float32 [1+L,h,w]: the saliency map, then conspicuity maps if asked for."""
+    while batch := [window for _, window in zip(range(batch_size), stream, strict=False)]:
+        clips = np.stack([window.clip for window in batch])
+        if conspicuity:
+            saliency_maps, conspicuity_maps = predict_fn(clips, conspicuity=True)
+            maps = np.concatenate([saliency_maps[:, np.newaxis], conspicuity_maps], 1)
+        else:
+            maps = predict_fn(clips)[:, np.newaxis]
+        if not np.isfinite(maps).all():
+            raise RunError(f"frames {batch[0].frame} to {batch[-1].frame}: the network's maps are not finite")
+        yield from zip(batch, maps, strict=True)
+
+
+def _between(previous: tuple[int, np.ndarray] | None, following: tuple[int, np.ndarray], index: int) -> np.ndarray:
+    """Maps of a frame between two predicted ones, interpolated in time."""
+    if previous is None or index == following[0]:
+        return following[1]
+    share = (index - previous[0]) / (following[0] - previous[0])
+    return ((1 - share) * previous[1] + share * following[1]).astype(np.float32)
+
+
+def _prediction(index: int, frame: np.ndarray, maps: np.ndarray) -> Prediction:
+    pixels = [postprocessing.to_pixels(single, frame.shape[:2]) for single in maps]
+    return Prediction(index, frame, pixels[0], np.stack(pixels[1:]) if len(pixels) > 1 else None)

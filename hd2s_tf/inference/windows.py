@@ -1,0 +1,80 @@
+"""Which frames make up the window that predicts each frame (section 4.2).
+
+From frame T-1 on, a window holds the frame and the T-1 before it. The first T-1 frames have too few before them:
+theirs hold the T-1 frames *after* them, in reversed time. A video that ends too early is continued by its mirror image.
+"""
+
+import collections
+import dataclasses
+from collections.abc import Iterable, Iterator
+
+import numpy as np
+
+
+def window_indices(frame: int, frame_count: int, clip_frames: int) -> np.ndarray:
+    """The frames of a window, int64 [clip_frames], in the order in which the network sees them.
+
+    Args:
+      frame: the frame to predict, from 0; it comes last.
+      frame_count: length of the video.
+      clip_frames: length of a window.
+    """
+    backwards = np.arange(clip_frames - 1, -1, -1)
+    indices = frame - backwards if frame >= clip_frames - 1 else frame + backwards
+    return reflected(indices, frame_count)
+
+
+def reflected(indices: np.ndarray, frame_count: int) -> np.ndarray:
+    """Indices beyond the end of a video mirrored at it, symmetrically: the last frame comes twice."""
+    position = indices % (2 * frame_count)
+    return np.minimum(position, 2 * frame_count - 1 - position)
+
+
+@dataclasses.dataclass(frozen=True)
+class Window:
+    """A window and the frame that it predicts.
+
+    Attributes:
+      frame: index of the predicted frame.
+      clip: uint8 [T,H,W,3].
+    """
+
+    frame: int
+    clip: np.ndarray
+
+
+def windows(frames: Iterable[np.ndarray], clip_frames: int, stride: int = 1) -> Iterator[Window]:
+    """Yields the windows of every `stride`-th frame, and of the last one, in order.
+
+    No more than 2 T frames are held, however long the video.
+
+    Args:
+      frames: uint8 [H,W,3] each, all of one size.
+      clip_frames: T.
+      stride: distance between predicted frames.
+    """
+    held: collections.deque[np.ndarray] = collections.deque(maxlen=2 * clip_frames)
+    count = predicted = 0
+
+    def ready(frame: int, ended: bool) -> bool:
+        reach = frame if frame >= clip_frames - 1 else frame + clip_frames - 1
+        return reach < count or ended
+
+    def window(frame: int, length: int) -> Window:
+        first = count - len(held)
+        return Window(frame, np.stack([held[index - first] for index in window_indices(frame, length, clip_frames)]))
+
+    for image in frames:
+        held.append(image)
+        count += 1
+        while predicted < count and ready(predicted, ended=False):
+            # As far as it reaches, the window lies within the frames read, so that no reflection is involved.
+            yield window(predicted, max(count, predicted + clip_frames))
+            predicted += stride
+    if not count:
+        return
+    while predicted < count:
+        yield window(predicted, count)
+        predicted += stride
+    if predicted - stride < count - 1:
+        yield window(count - 1, count)

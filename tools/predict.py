@@ -1,0 +1,57 @@
+"""Predicts the saliency of a video, a folder of frames or an image.
+
+    python tools/predict.py --input=video.mp4 --output_dir=out/video
+    python tools/predict.py --input=frames/ --output_dir=out/frames --weights=hd2s.weights.h5 --preset=hd2s
+
+Writes one 8-bit PNG a frame (`maps/0001.png`, at the input's size), the video with a heat map over it (`overlay.mp4`)
+and `summary.json`.
+"""
+
+from absl import flags
+
+from hd2s_tf import command_line
+
+_INPUT = flags.DEFINE_string("input", None, "Video file, folder of frames, or image.", required=True)
+_OUTPUT_DIR = flags.DEFINE_string("output_dir", None, "Folder to write to.", required=True)
+_WEIGHTS = flags.DEFINE_string(
+    "weights", "auto", "A .weights.h5 file, 'auto' for the ones in the box, or 'random' to try a model out."
+)
+_PRESET = flags.DEFINE_string("preset", None, "Model; default: what the weights name, or hd2s_tiny.")
+_DOMAIN = flags.DEFINE_string(
+    "domain", None, "Data set that a domain-specific model predicts for; 'help' lists the model's."
+)
+_SMOOTHING_SIGMA = flags.DEFINE_float(
+    "smoothing_sigma", None, "Gaussian filter of the maps, in pixels at 128x192; default: 5, 0 if the model smooths."
+)
+_BATCH_SIZE = flags.DEFINE_integer("batch_size", 4, "Windows predicted at a time.", lower_bound=1)
+_OVERLAY = flags.DEFINE_bool("overlay", True, "Whether to write overlay.mp4.")
+_MAPS = flags.DEFINE_bool("maps", True, "Whether to write maps/.")
+_CONSPICUITY = flags.DEFINE_bool("conspicuity", False, "Whether to write the conspicuity maps to conspicuity/.")
+_PRECISION = flags.DEFINE_enum("precision", "auto", ["auto", "float32", "bfloat16"], "Arithmetic of the network.")
+_STRIDE = flags.DEFINE_integer("stride", 1, "Predict every n-th frame and interpolate between.", lower_bound=1)
+_OVERWRITE = flags.DEFINE_bool("overwrite", False, "Whether to replace an earlier output.")
+
+
+def main() -> None:
+    """Parses the flags and predicts."""
+    from hd2s_tf.inference import job
+
+    job.predict_to_folder(
+        input_path=_INPUT.value,
+        output_dir=_OUTPUT_DIR.value,
+        weights=_WEIGHTS.value,
+        preset=_PRESET.value,
+        domain=_DOMAIN.value,
+        smoothing_sigma=_SMOOTHING_SIGMA.value,
+        batch_size=_BATCH_SIZE.value,
+        overlay=_OVERLAY.value,
+        maps=_MAPS.value,
+        conspicuity=_CONSPICUITY.value,
+        precision=_PRECISION.value,
+        stride=_STRIDE.value,
+        overwrite=_OVERWRITE.value,
+    )
+
+
+if __name__ == "__main__":
+    command_line.run(main)
