@@ -179,24 +179,39 @@ class HD2S(keras.Model):
 
     def call(self, inputs: dict[str, tf.Tensor], training: bool = False) -> dict[str, tf.Tensor]:
         """Predicts; see the class."""
-        clip, domain = inputs["clip"], self._domain(inputs)
+        features = self.level_features(inputs["clip"], training)
+        outputs = self.decode(features, self._domain(inputs), training)
+        if self.adaptation:
+            reversal = inputs.get("reversal", tf.constant(1.0))
+            outputs["domain_log_probs"] = self.classify(features, reversal, training)
+        return outputs
+
+    def level_features(self, clip: tf.Tensor, training: bool = False) -> list[tf.Tensor]:
+        """Encodes clips [B,T,H,W,3] and reduces time: features [B,h,w,C] of each level, shallow to deep."""
         self._check_clip(clip.shape)
         endpoints = self.encoder(clip, training=training)
-        maps, log_probs = [], []
-        for index, level in enumerate(self.levels):
-            features = endpoints[ENDPOINT_OF_LEVEL[level]]
-            features = self.temporal_reductions[index](features, training=training)
-            if self.adaptation:
-                reversal = inputs.get("reversal", tf.constant(1.0))
-                log_probs.append(self.classifiers[index](features, reversal, training=training))
-            features = self.feature_dropout(features, training=training)
+        return [
+            reduction(endpoints[ENDPOINT_OF_LEVEL[level]], training=training)
+            for level, reduction in zip(self.levels, self.temporal_reductions, strict=True)
+        ]
+
+    def decode(self, features: list[tf.Tensor], domain: tf.Tensor, training: bool = False) -> dict[str, tf.Tensor]:
+        """The maps of `call` from the features of each level and domains int32 [B]."""
+        maps = []
+        for index, level_features in enumerate(features):
+            values = self.feature_dropout(level_features, training=training)
             if self.priors:
-                features = self.priors[index](features, domain)
-            maps.append(self.conspicuity_networks[index](features, domain, training=training))
-        outputs = {"saliency_map": self._fuse(maps, domain), "conspicuity_maps": tf.stack(maps, 1)}
-        if self.adaptation:
-            outputs["domain_log_probs"] = tf.stack(log_probs, 1)
-        return outputs
+                values = self.priors[index](values, domain)
+            maps.append(self.conspicuity_networks[index](values, domain, training=training))
+        return {"saliency_map": self._fuse(maps, domain), "conspicuity_maps": tf.stack(maps, 1)}
+
+    def classify(self, features: list[tf.Tensor], reversal: tf.Tensor, training: bool = False) -> tf.Tensor:
+        """`domain_log_probs` of `call` from the features of each level and lambda."""
+        log_probs = [
+            classifier(values, reversal, training=training)
+            for classifier, values in zip(self.classifiers, features, strict=True)
+        ]
+        return tf.stack(log_probs, 1)
 
     def _fuse(self, maps: list[tf.Tensor], domain: tf.Tensor) -> tf.Tensor:
         # Deep to shallow, the order of the published fusion's weights.
