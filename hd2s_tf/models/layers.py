@@ -12,6 +12,7 @@ import tensorflow as tf
 from keras import layers
 
 from hd2s_tf.models.domain_specific import DomainBatchNormalization
+from hd2s_tf.models.normalization import BatchNormalization
 
 
 @dataclasses.dataclass(frozen=True)
@@ -39,7 +40,7 @@ class Normalization:
         """The layer that follows the convolution."""
         if self.domains:
             return DomainBatchNormalization(self.domains, momentum=self.momentum, epsilon=self.epsilon, name=name)
-        return layers.BatchNormalization(momentum=self.momentum, epsilon=self.epsilon, synchronized=True, name=name)
+        return BatchNormalization(momentum=self.momentum, epsilon=self.epsilon, name=name)
 
 
 def pad(features: tf.Tensor, amounts: tuple[int, ...], value: float = 0.0) -> tf.Tensor:

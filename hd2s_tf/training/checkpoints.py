@@ -1,0 +1,56 @@
+"""Checkpoints that a killed run continues from."""
+
+import os
+
+import tensorflow as tf
+from absl import logging
+
+from hd2s_tf.data import paths
+from hd2s_tf.errors import RunError
+
+_KEPT = 3
+
+
+class Checkpoints:
+    """The newest few checkpoints of a run.
+
+    TensorFlow writes a checkpoint's files under temporary names, renames them and names it in the folder's index last,
+    and reads every tensor against its checksum, so that one is either whole or known to be damaged.
+
+    Args:
+      folder: local or remote.
+      **parts: what to save: models, optimizers, variables.
+    """
+
+    def __init__(self, folder: str | os.PathLike, **parts: object) -> None:
+        self._checkpoint = tf.train.Checkpoint(**parts)
+        self._manager = tf.train.CheckpointManager(self._checkpoint, os.fspath(folder), max_to_keep=_KEPT)
+
+    def save(self, update: int) -> None:
+        """Saves the state after an update."""
+        self._manager.save(checkpoint_number=update)
+
+    def restore(self) -> int | None:
+        """Restores the newest checkpoint that can be read.
+
+        Returns:
+          The update after which it was saved; None if there is no checkpoint.
+
+        Raises:
+          RunError: there are checkpoints and all are damaged.
+        """
+        found = list(reversed(self._manager.checkpoints))
+        for path in found:
+            try:
+                self._checkpoint.restore(path).assert_existing_objects_matched()
+            except (tf.errors.OpError, ValueError, AssertionError) as error:
+                logging.warning("%s: damaged or of another model, trying the one before: %s", path, _first_line(error))
+                continue
+            return int(path.rsplit("-", 1)[1])
+        if found:
+            raise RunError(f"{paths.join(self._manager.directory)}: none of its {len(found)} checkpoints can be read")
+        return None
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__

@@ -1,0 +1,74 @@
+"""What a run shows while it trains: metrics.jsonl, TensorBoard, curves.png."""
+
+import io
+import json
+
+import numpy as np
+import tensorflow as tf
+
+from hd2s_tf.data import paths
+
+METRICS, CURVES = "metrics.jsonl", "curves.png"
+
+
+class Monitor:
+    """Writes a run's records.
+
+    Args:
+      workdir: local or remote.
+      first_update: updates done before; later records of an earlier, interrupted run are dropped, since this one makes
+        them again.
+    """
+
+    def __init__(self, workdir: str, first_update: int) -> None:
+        self._workdir = workdir
+        self.records = [record for record in _read(workdir) if record["update"] <= first_update]
+        self._writer = tf.summary.create_file_writer(paths.join(workdir, "tensorboard"))
+
+    def add(self, update: int, **values: float) -> None:
+        """Adds the values measured after an update as one line and as TensorBoard scalars."""
+        self.records.append({"update": update, **{name: float(value) for name, value in values.items()}})
+        lines = "".join(json.dumps(record) + "\n" for record in self.records)
+        paths.write_bytes(paths.join(self._workdir, METRICS), lines.encode())
+        with self._writer.as_default(step=update):
+            for name, value in values.items():
+                tf.summary.scalar(name, float(value))
+
+    def add_image(self, update: int, name: str, image: np.ndarray) -> None:
+        """Adds a picture, uint8 RGB [H,W,3], to TensorBoard."""
+        with self._writer.as_default(step=update):
+            tf.summary.image(name, image[np.newaxis])
+        self._writer.flush()
+
+    def draw(self) -> None:
+        """Draws every value against the update into curves.png, training and validation values in one panel."""
+        from matplotlib.backends.backend_agg import FigureCanvasAgg
+        from matplotlib.figure import Figure
+
+        names = list(dict.fromkeys(name for record in self.records for name in record if name not in _HIDDEN))
+        panels = list(dict.fromkeys(name.rsplit("/", 1)[-1] for name in names))
+        if not panels:
+            return
+        columns = min(3, len(panels))
+        rows = -(-len(panels) // columns)
+        figure = Figure(figsize=(5 * columns, 3.2 * rows), layout="constrained")
+        for axes, panel in zip(figure.subplots(rows, columns, squeeze=False).flat, panels, strict=False):
+            for name in (name for name in names if name.rsplit("/", 1)[-1] == panel):
+                points = [(record["update"], record[name]) for record in self.records if name in record]
+                axes.plot(*zip(*points, strict=True), label=name, marker="." if "/" in name else "", linewidth=1)
+            axes.set_title(panel)
+            axes.set_xlabel("update")
+            axes.legend(fontsize=8)
+        buffer = io.BytesIO()
+        FigureCanvasAgg(figure).print_png(buffer)
+        paths.write_bytes(paths.join(self._workdir, CURVES), buffer.getvalue())
+
+
+_HIDDEN = {"update", "clips_per_second"}
+
+
+def _read(workdir: str) -> list[dict]:
+    path = paths.join(workdir, METRICS)
+    if not paths.exists(path):
+        return []
+    return [json.loads(line) for line in paths.read_bytes(path).decode().splitlines() if line.strip()]

@@ -1,0 +1,154 @@
+"""One update: gradients of several batches summed, then applied once; the same on one device, several or many machines.
+
+Keras' own accumulation does not run under MirroredStrategy, so the sums are variables of each replica, filled by
+`accumulate` and emptied by `apply`. The optimizer adds the replicas' sums up.
+"""
+
+import contextlib
+from collections.abc import Callable, Iterator
+
+import keras
+import tensorflow as tf
+
+from hd2s_tf.models.domain_specific import DomainBatchNormalization, DomainFusion, GaussianPriors, GaussianSmoothing
+from hd2s_tf.models.hd2s import HD2S
+
+_DOMAIN_LAYERS = (DomainBatchNormalization, DomainFusion, GaussianPriors, GaussianSmoothing)
+
+
+class Updater:
+    """Trains a model by one objective.
+
+    Args:
+      model: with its variables created under `strategy`.
+      optimizer: created under `strategy`.
+      objective: see `hd2s_tf.training.objectives`.
+      strategy: of tf.distribute.
+      accumulation: batches an update sees.
+      updates: updates in the whole run, by which progress is measured.
+      weight_decay: coupled L2 factor: this times the variable is added to its gradient.
+      gradient_clip: largest norm of the whole gradient; 0 for no limit.
+      average_momentum: share that the running average of the weights keeps at an update; 0 for no average.
+    """
+
+    def __init__(
+        self,
+        model: HD2S,
+        optimizer: keras.optimizers.Optimizer,
+        objective: Callable,
+        strategy: tf.distribute.Strategy,
+        *,
+        accumulation: int,
+        updates: int,
+        weight_decay: float = 0.0,
+        gradient_clip: float = 0.0,
+        average_momentum: float = 0.0,
+    ) -> None:
+        self.model, self.optimizer, self.objective, self.strategy = model, optimizer, objective, strategy
+        self.accumulation, self.updates = accumulation, updates
+        self.weight_decay, self.gradient_clip, self.average_momentum = weight_decay, gradient_clip, average_momentum
+        self._share = 1.0 / (accumulation * strategy.num_replicas_in_sync)
+        with strategy.scope():
+            optimizer.build(model.trainable_variables)
+            self._sums = [_replica_local(variable.shape) for variable in model.trainable_variables]
+            self._domains_seen = _replica_local((max(1, len(model.domains)),))
+            self.averages = [
+                tf.Variable(variable.value, trainable=False, aggregation=tf.VariableAggregation.ONLY_FIRST_REPLICA)
+                for variable in (averaged_variables(model) if average_momentum else [])
+            ]
+        self._domain_variables = _domain_variables(model)
+        self._accumulate = tf.function(self._distributed(self._accumulate_replica))
+        self._apply = tf.function(self._distributed(self._apply_replica))
+
+    def accumulate(self, batch: dict, update: int) -> dict[str, tf.Tensor]:
+        """Adds a batch's gradients, a distributed one's from every replica.
+
+        Returns:
+          Scalars to log, among them `loss`, averaged over the replicas.
+        """
+        logs = self._accumulate(batch, tf.constant(update / self.updates, tf.float32))
+        return {name: self.strategy.reduce("MEAN", value, axis=None) for name, value in logs.items()}
+
+    def apply(self) -> None:
+        """Applies the sums in one step of the optimizer and starts new ones."""
+        self._apply()
+
+    @contextlib.contextmanager
+    def averaged(self) -> Iterator[None]:
+        """Within it the model has its averaged weights, where there are any."""
+        variables = averaged_variables(self.model) if self.averages else []
+        trained = [variable.numpy() for variable in variables]
+        for variable, average in zip(variables, self.averages, strict=True):
+            variable.assign(average.numpy())
+        try:
+            yield
+        finally:
+            for variable, value in zip(variables, trained, strict=True):
+                variable.assign(value)
+
+    def _distributed(self, function: Callable) -> Callable:
+        return lambda *arguments: self.strategy.run(function, arguments)
+
+    def _accumulate_replica(self, batch: dict, progress: tf.Tensor) -> dict[str, tf.Tensor]:
+        with tf.GradientTape() as tape:
+            loss, logs = self.objective(self.model, batch, progress)
+            mean = tf.reduce_mean(loss)
+            share = mean * self._share
+        variables = [variable.value for variable in self.model.trainable_variables]
+        for total, gradient in zip(self._sums, tape.gradient(share, variables), strict=True):
+            if gradient is not None:
+                total.assign_add(tf.convert_to_tensor(gradient))
+        domains = batch.get("source", batch)["domain"]
+        self._domains_seen.assign_add(tf.reduce_sum(tf.one_hot(domains, self._domains_seen.shape[0]), 0))
+        return {"loss": mean, **logs}
+
+    def _apply_replica(self) -> None:
+        variables = self.model.trainable_variables
+        context = tf.distribute.get_replica_context()
+        decay = self.weight_decay / self.strategy.num_replicas_in_sync
+        gradients = [
+            total.read_value() + decay * variable for total, variable in zip(self._sums, variables, strict=True)
+        ]
+        gradients = context.all_reduce(tf.distribute.ReduceOp.SUM, gradients)
+        if self.gradient_clip:
+            gradients, _ = tf.clip_by_global_norm(gradients, self.gradient_clip)
+        # The optimizer sums over the replicas itself.
+        gradients = [gradient / self.strategy.num_replicas_in_sync for gradient in gradients]
+        seen = context.all_reduce(tf.distribute.ReduceOp.SUM, self._domains_seen.read_value()) > 0
+        before = [tf.identity(variable.value) for variable in self._domain_variables]
+        self.optimizer.apply(gradients, variables)
+        for variable, old in zip(self._domain_variables, before, strict=True):
+            mask = tf.reshape(seen, [-1] + [1] * (len(old.shape) - 1))
+            variable.assign(tf.where(mask, variable.value, old))
+        self._move_averages()
+        for total in (*self._sums, self._domains_seen):
+            total.assign(tf.zeros_like(total))
+
+    def _move_averages(self) -> None:
+        """Moves the averages; over the first updates by larger steps, so that the start is soon forgotten."""
+        if not self.averages:
+            return
+        count = tf.cast(self.optimizer.iterations.value, tf.float32)
+        momentum = tf.minimum(self.average_momentum, (1.0 + count) / (10.0 + count))
+        for average, variable in zip(self.averages, averaged_variables(self.model), strict=True):
+            average.assign(momentum * average + (1.0 - momentum) * variable.value)
+
+
+def averaged_variables(model: HD2S) -> list[keras.Variable]:
+    """What is averaged: weights and running statistics, not the state of random generators."""
+    return [variable for variable in model.variables if variable.dtype == "float32"]
+
+
+def _replica_local(shape: tuple) -> tf.Variable:
+    return tf.Variable(
+        tf.zeros(shape),
+        trainable=False,
+        synchronization=tf.VariableSynchronization.ON_READ,
+        aggregation=tf.VariableAggregation.SUM,
+    )
+
+
+def _domain_variables(model: HD2S) -> list[keras.Variable]:
+    """The trainable variables that hold a row for every domain."""
+    layers = [layer for layer in model._flatten_layers() if isinstance(layer, _DOMAIN_LAYERS) and layer.domains > 1]
+    return [variable for layer in layers for variable in layer.trainable_variables]

@@ -1,0 +1,29 @@
+"""Trains a model as a configuration says, and goes on where an interrupted run stopped.
+
+    python tools/train.py --config=configs/smoke.py --workdir=runs/smoke
+    python tools/train.py --config=configs/hd2s_dhf1k.py --workdir=runs/dhf1k --strategy=mirrored \\
+        --config.init.encoder=s3d.weights.h5
+
+Writes config.json, metrics.jsonl, curves.png, TensorBoard logs, checkpoints and the best and the last weights.
+"""
+
+from absl import flags
+from ml_collections import config_flags
+
+from hd2s_tf import command_line
+
+_CONFIG = config_flags.DEFINE_config_file("config", None, "Configuration; any value: --config.x.y=v.", lock_config=True)
+_WORKDIR = flags.DEFINE_string("workdir", None, "Folder of the run.", required=True)
+_STRATEGY = flags.DEFINE_string("strategy", "one", "one, mirrored or multiworker (with TF_CONFIG).")
+flags.mark_flag_as_required("config")
+
+
+def main() -> None:
+    """Parses the flags and trains."""
+    from hd2s_tf.training import loop
+
+    loop.train(_CONFIG.value, _WORKDIR.value, _STRATEGY.value)
+
+
+if __name__ == "__main__":
+    command_line.run(main)
