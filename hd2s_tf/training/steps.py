@@ -73,6 +73,11 @@ class Updater:
         """Applies the sums in one step of the optimizer and starts new ones."""
         self._apply()
 
+    def restart_averages(self) -> None:
+        """Starts the averages from the model's present weights."""
+        for variable, average in zip(averaged_variables(self.model), self.averages, strict=False):
+            average.assign(variable.numpy())
+
     @contextlib.contextmanager
     def averaged(self) -> Iterator[None]:
         """Within it the model has its averaged weights, where there are any."""

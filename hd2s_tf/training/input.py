@@ -1,0 +1,109 @@
+"""The batches of a run, on every device of a strategy, from any update on."""
+
+from collections.abc import Iterator
+
+import ml_collections
+import tensorflow as tf
+
+from hd2s_tf.data import clips, records
+from hd2s_tf.errors import BadInputError
+
+
+def open_splits(names: tuple[str, ...]) -> list[records.Dataset]:
+    """Opens prepared data, each named "folder:split".
+
+    Raises:
+      BadInputError: a name without a split, or nothing prepared there.
+    """
+    datasets = []
+    for name in names:
+        folder, colon, split = name.rpartition(":")
+        if not colon or not folder or split.startswith("//"):
+            raise BadInputError(f"{name!r}: prepared data is named as folder:split, for example prepared/DHF1K:train")
+        datasets.append(records.load_dataset(folder, split))
+    return datasets
+
+
+def domain_indices(folders: tuple[str, ...], names: tuple[str, ...], domains: tuple[str, ...]) -> list[int]:
+    """The domain of each folder; 0 where the model has none.
+
+    Raises:
+      BadInputError: not one name for each folder, or a name the model does not have.
+    """
+    if not domains:
+        return [0] * len(folders)
+    unknown = [name for name in names if name not in domains]
+    if len(names) != len(folders) or unknown:
+        raise BadInputError(
+            f"domains of the data are {names}: they must name one of {domains} for each of {len(folders)} folders"
+        )
+    return [domains.index(name) for name in names]
+
+
+class TrainingData:
+    """Batches as an objective takes them: of labelled folders in turn, or pairs of source and target.
+
+    Attributes:
+      description: what it was made of, for the run's record.
+    """
+
+    def __init__(self, config: ml_collections.ConfigDict, strategy: tf.distribute.Strategy) -> None:
+        settings = config.data
+        self._settings, self._seed, self._strategy = settings, config.seed, strategy
+        self._sources = open_splits(settings.train)
+        self._domains = domain_indices(settings.train, settings.train_domains, config.model.domains)
+        self._targets = open_splits(settings.target)
+        replicas = strategy.num_replicas_in_sync
+        if settings.batch_size % replicas:
+            raise BadInputError(f"data.batch_size is {settings.batch_size}: {replicas} replicas must share it evenly")
+        self._augmentation = clips.Augmentation(
+            flip=settings.flip,
+            zoom=settings.zoom,
+            brightness=settings.brightness,
+            contrast=settings.contrast,
+            saturation=settings.saturation,
+        )
+        self.description = [dataset.description for dataset in (*self._sources, *self._targets)]
+
+    def batches(self, start_step: int) -> Iterator[dict]:
+        """Distributed batches from a step (a batch of the whole run) on; the same whenever they are asked for."""
+
+        def pipeline(context: tf.distribute.InputContext) -> tf.data.Dataset:
+            return (
+                self._pipeline(start_step)
+                .map(lambda batch: self._share(batch, context))
+                .unbatch()
+                .batch(context.get_per_replica_batch_size(self._settings.batch_size), drop_remainder=True)
+                .prefetch(2)
+            )
+
+        if self._strategy.num_replicas_in_sync == 1:
+            return iter(self._pipeline(start_step).prefetch(2))
+        return iter(self._strategy.distribute_datasets_from_function(pipeline))
+
+    def _pipeline(self, start_step: int) -> tf.data.Dataset:
+        source = self._in_turn(self._sources, self._domains, start_step, labelled=True)
+        if not self._targets:
+            return source
+        target = self._in_turn(self._targets, [0] * len(self._targets), start_step, labelled=False)
+        return tf.data.Dataset.zip({"source": source, "target": target})
+
+    def _in_turn(
+        self, datasets: list[records.Dataset], domains: list[int], start_step: int, labelled: bool
+    ) -> tf.data.Dataset:
+        return clips.in_turn(
+            datasets,
+            domains=domains,
+            batch_size=self._settings.batch_size,
+            seed=self._seed,
+            start_step=start_step,
+            augmentation=self._augmentation,
+            sampling=self._settings.sampling,
+            labelled=labelled,
+        )
+
+    def _share(self, batch: dict, context: tf.distribute.InputContext) -> dict:
+        """The part of a batch that this machine's replicas train on."""
+        size = self._settings.batch_size // context.num_input_pipelines
+        first = context.input_pipeline_id * size
+        return tf.nest.map_structure(lambda values: values[first : first + size], batch)

@@ -1,0 +1,76 @@
+"""How good a model in training is: loss, NSS and CC on every n-th frame of the validation videos."""
+
+import cv2
+import ml_collections
+import numpy as np
+import tensorflow as tf
+
+from hd2s_tf.data import clips
+from hd2s_tf.models.hd2s import HD2S
+from hd2s_tf.training import losses
+from hd2s_tf.training.input import domain_indices, open_splits
+
+_PICTURE_ROWS = 4
+
+
+class Validation:
+    """Scores models on a run's validation data, at the network's size and without smoothing.
+
+    The tool that follows the benchmarks is tools/evaluate.py; this is for choosing between updates of one run.
+    """
+
+    def __init__(self, config: ml_collections.ConfigDict) -> None:
+        settings = config.data
+        self._datasets = open_splits(settings.validation)
+        self._domains = domain_indices(settings.validation, settings.validation_domains, config.model.domains)
+        self._batch_size = settings.batch_size
+        self._every = config.every.validation_frame
+        self._multi_level = config.loss.multi_level
+
+    def run(self, model: HD2S) -> tuple[dict[str, float], np.ndarray]:
+        """Scores a model.
+
+        Returns:
+          loss, nss and cc, each the mean over the data sets of the mean over their videos, and the same for each data
+          set where there are several, as in "OSIE/nss"; and a picture, uint8 RGB, of some last frames beside their
+          ground truth and prediction.
+        """
+        predict = tf.function(lambda batch: model({"clip": batch["clip"], "domain": batch["domain"]}))
+        by_dataset: dict[str, dict[str, float]] = {}
+        rows: list[np.ndarray] = []
+        for dataset, domain in zip(self._datasets, self._domains, strict=True):
+            videos: dict[str, list[list[float]]] = {}
+            batches = clips.evaluation_clips(dataset, batch_size=self._batch_size, every=self._every, domain=domain)
+            for number, batch in enumerate(batches):
+                outputs = predict({"clip": batch["clip"], "domain": batch["domain"]})
+                for video, *scores in zip(batch["video"].numpy(), *self._scores(outputs, batch), strict=True):
+                    videos.setdefault(video, []).append(scores)
+                if number == 0:
+                    rows += _rows(batch, outputs)
+            means = np.nanmean([np.nanmean(scores, 0) for scores in videos.values()], 0)
+            by_dataset[dataset.name] = dict(zip(("loss", "nss", "cc"), means.tolist(), strict=True))
+        scores = {
+            name: float(np.mean([values[name] for values in by_dataset.values()])) for name in ("loss", "nss", "cc")
+        }
+        if len(by_dataset) > 1:
+            scores |= {f"{dataset}/{name}": v for dataset, values in by_dataset.items() for name, v in values.items()}
+        return scores, np.vstack(rows[: 2 * _PICTURE_ROWS])
+
+    def _scores(self, outputs: dict[str, tf.Tensor], batch: dict[str, tf.Tensor]) -> tuple[np.ndarray, ...]:
+        saliency_map = outputs["saliency_map"]
+        return (
+            losses.saliency_loss(outputs, batch["saliency_map"], self._multi_level).numpy(),
+            losses.nss(saliency_map, batch["fixation_map"]).numpy(),
+            losses.correlation(saliency_map, batch["saliency_map"]).numpy(),
+        )
+
+
+def _rows(batch: dict[str, tf.Tensor], outputs: dict[str, tf.Tensor]) -> list[np.ndarray]:
+    rows = []
+    for clip, truth, predicted in zip(
+        batch["clip"].numpy(), batch["saliency_map"].numpy(), outputs["saliency_map"].numpy(), strict=True
+    ):
+        frame = np.uint8(np.clip((clip[-1] + 1) * 127.5, 0, 255))
+        maps = [np.uint8(255 * values / max(values.max(), 1e-9)) for values in (truth, predicted)]
+        rows.append(np.hstack([frame, *(cv2.cvtColor(values, cv2.COLOR_GRAY2RGB) for values in maps)]))
+    return rows[:_PICTURE_ROWS]
