@@ -19,7 +19,12 @@ def is_remote(path: str | os.PathLike) -> bool:
     return "://" in os.fspath(path)
 
 
-def _ready(path: str | os.PathLike) -> str:
+def ready(path: str | os.PathLike) -> str:
+    """The path as text, its file system loaded if it is one of tensorflow-io's.
+
+    Raises:
+      BadInputError: it needs tensorflow-io, which is not there.
+    """
     path = os.fspath(path)
     if is_remote(path) and path.split("://", 1)[0] in _TENSORFLOW_IO_SCHEMES:
         try:
@@ -37,23 +42,23 @@ def join(folder: str | os.PathLike, *names: str) -> str:
 
 def exists(path: str | os.PathLike) -> bool:
     """Whether a file or folder is there."""
-    return tf.io.gfile.exists(_ready(path))
+    return tf.io.gfile.exists(ready(path))
 
 
 def is_folder(path: str | os.PathLike) -> bool:
     """Whether the path is a folder."""
-    return tf.io.gfile.isdir(_ready(path))
+    return tf.io.gfile.isdir(ready(path))
 
 
 def list_folder(path: str | os.PathLike) -> list[str]:
     """Names in a folder, sorted, without trailing slashes; hidden ones are left out."""
-    names = (name.rstrip("/") for name in tf.io.gfile.listdir(_ready(path)))
+    names = (name.rstrip("/") for name in tf.io.gfile.listdir(ready(path)))
     return sorted(name for name in names if name and not name.startswith("."))
 
 
 def make_folder(path: str | os.PathLike) -> None:
     """Creates a folder and its parents; fine if it is there."""
-    path = _ready(path)
+    path = ready(path)
     try:
         tf.io.gfile.makedirs(path)
     except tf.errors.OpError as error:
@@ -62,7 +67,7 @@ def make_folder(path: str | os.PathLike) -> None:
 
 def file_size(path: str | os.PathLike) -> int:
     """Size in bytes."""
-    return tf.io.gfile.stat(_ready(path)).length
+    return tf.io.gfile.stat(ready(path)).length
 
 
 def read_bytes(path: str | os.PathLike) -> bytes:
@@ -71,7 +76,7 @@ def read_bytes(path: str | os.PathLike) -> bytes:
     Raises:
       BadInputError: the file cannot be read.
     """
-    path = _ready(path)
+    path = ready(path)
     try:
         if not is_remote(path):
             return pathlib.Path(path).read_bytes()
@@ -87,7 +92,7 @@ def write_bytes(path: str | os.PathLike, data: bytes) -> None:
     Raises:
       OSError: the file cannot be written (no right to, no space left).
     """
-    path = _ready(path)
+    path = ready(path)
     unfinished = f"{path}.{uuid.uuid4().hex[:8]}.tmp"
     try:
         if is_remote(path):
@@ -110,7 +115,7 @@ def copy(source: str | os.PathLike, target: str | os.PathLike) -> None:
     Raises:
       OSError: the target cannot be written.
     """
-    source, target = _ready(source), _ready(target)
+    source, target = ready(source), ready(target)
     unfinished = f"{target}.{uuid.uuid4().hex[:8]}.tmp"
     try:
         tf.io.gfile.copy(source, unfinished)
@@ -123,7 +128,7 @@ def copy(source: str | os.PathLike, target: str | os.PathLike) -> None:
 
 def remove(path: str | os.PathLike) -> None:
     """Removes a file, or a folder with everything in it; fine if it is not there."""
-    path = _ready(path)
+    path = ready(path)
     if is_folder(path):
         tf.io.gfile.rmtree(path)
     elif exists(path):

@@ -86,19 +86,24 @@ def open_frames(path: str | os.PathLike) -> FrameSource:
         names = [name for name in paths.list_folder(path) if pathlib.PurePath(name).suffix.lower() in IMAGE_SUFFIXES]
         if not names:
             raise BadInputError(f"{path}: the folder holds no images")
-        return _open_images(path, tuple(paths.join(path, name) for name in names))
+        return open_images(tuple(paths.join(path, name) for name in names))
     if not paths.exists(path):
         raise BadInputError(f"{path}: no such file or folder")
     if paths.file_size(path) == 0:
         raise BadInputError(f"{path}: the file is empty")
     if pathlib.PurePath(path).suffix.lower() in IMAGE_SUFFIXES:
-        return _open_images(path, (path,))
+        return open_images((path,))
     return _open_video(path)
 
 
-def _open_images(path: str, image_paths: tuple[str, ...]) -> FrameSource:
+def open_images(image_paths: tuple[str, ...]) -> FrameSource:
+    """Opens image files in the order given.
+
+    Raises:
+      BadInputError: the first one cannot be read.
+    """
     size = read_image(image_paths[0]).shape[:2]
-    return FrameSource(path, size, _DEFAULT_FRAME_RATE, len(image_paths), image_paths)
+    return FrameSource(os.path.dirname(image_paths[0]), size, _DEFAULT_FRAME_RATE, len(image_paths), image_paths)  # noqa: PTH120
 
 
 def _open_video(path: str) -> FrameSource:

@@ -1,0 +1,276 @@
+"""How data sets lie on disk: each layout becomes a list of `VideoRecord`s, paths only, no pixels."""
+
+import dataclasses
+import os
+import pathlib
+import re
+from collections.abc import Callable, Sequence
+
+import numpy as np
+
+from hd2s_tf.data import paths, video
+from hd2s_tf.errors import BadInputError
+
+TRAIN, VALIDATION, TEST = "train", "validation", "test"
+SPLITS = (TRAIN, VALIDATION, TEST)
+VALIDATION_FRACTION = 0.1
+# DHF1K's numbers: 1-600 for training, 601-700 for validation, 701-1000 without annotation.
+_DHF1K_RANGES = {TRAIN: range(1, 601), VALIDATION: range(601, 701), TEST: range(701, 1001)}
+
+
+@dataclasses.dataclass(frozen=True)
+class VideoRecord:
+    """One video (or still image) of a data set.
+
+    Attributes:
+      name: unique in its split.
+      split: one of `SPLITS`.
+      frames: video file or image paths in order.
+      map_paths: the ground truth of each frame in order; empty for unlabelled videos.
+      fixation_paths: the fixations of each frame in order, PNG or .mat; empty where there are none.
+    """
+
+    name: str
+    split: str
+    frames: str | tuple[str, ...]
+    map_paths: tuple[str, ...] = ()
+    fixation_paths: tuple[str, ...] = ()
+
+    def open(self) -> video.FrameSource:
+        """The frames; see `FrameSource`.
+
+        Raises:
+          BadInputError: they cannot be read, or are not as many as the maps (as far as a video's header tells).
+        """
+        source = video.open_frames(self.frames) if isinstance(self.frames, str) else video.open_images(self.frames)
+        if self.map_paths and source.frame_count and source.frame_count != len(self.map_paths):
+            raise BadInputError(
+                f"{source.path}: {source.frame_count} frames, but {len(self.map_paths)} maps beside {self.map_paths[0]}"
+            )
+        return source
+
+
+@dataclasses.dataclass(frozen=True)
+class Choice:
+    """How training videos are divided where the data set itself has no validation split.
+
+    Attributes:
+      fraction: of whole training videos that become validation; at least one video unless 0.
+      seed: of the choice.
+      names: the validation videos by name, in place of a random choice.
+    """
+
+    fraction: float = VALIDATION_FRACTION
+    seed: int = 0
+    names: tuple[str, ...] = ()
+
+
+def read_layout(
+    layout: str,
+    input_dir: str | os.PathLike,
+    choice: Choice = Choice(),  # noqa: B008
+) -> tuple[list[VideoRecord], list[str]]:
+    """Reads a data set.
+
+    Args:
+      layout: a key of `LAYOUTS`.
+      input_dir: its folder, local or remote.
+      choice: of validation videos.
+
+    Returns:
+      The videos sorted by split and name, and one line for each video that is broken and left out.
+
+    Raises:
+      BadInputError: no such layout or folder, or nothing in it that looks like this layout.
+    """
+    if layout not in LAYOUTS:
+        raise BadInputError(f"no layout {layout!r}: the layouts are {', '.join(LAYOUTS)}")
+    input_dir = os.fspath(input_dir)
+    if not paths.is_folder(input_dir):
+        raise BadInputError(f"{input_dir}: no such folder")
+    problems: list[str] = []
+    records = LAYOUTS[layout](input_dir, choice, problems)
+    if not records and not problems:
+        raise BadInputError(f"{input_dir}: no videos in the layout {layout} ({LAYOUTS[layout].__doc__})")
+    return sorted(records, key=lambda record: (SPLITS.index(record.split), record.name)), problems
+
+
+def _dhf1k(input_dir: str, choice: Choice, problems: list[str]) -> list[VideoRecord]:
+    """video/NNN.AVI or video/NNN/ of frames, annotation/NNNN/maps and fixation."""
+    folder = paths.join(input_dir, "video")
+    if not paths.is_folder(folder):
+        raise BadInputError(f"{folder}: no such folder; the layout dhf1k has it")
+    sources: dict[int, str] = {}
+    for name in paths.list_folder(folder):
+        number = re.fullmatch(r"0*(\d+)(\.\w+)?", name)
+        if number and (number[2] is None or number[2].lower() in video.VIDEO_SUFFIXES):
+            sources[int(number[1])] = paths.join(folder, name)
+    split_of = {number: split for split, numbers in _DHF1K_RANGES.items() for number in numbers if number in sources}
+    training = [f"{number:04d}" for number, split in split_of.items() if split == TRAIN]
+    if choice.names or not any(split == VALIDATION for split in split_of.values()):
+        for name in _validation_names(training, choice):
+            split_of[int(name)] = VALIDATION
+    records = []
+    for number in sorted(split_of):
+        name = f"{number:04d}"
+        annotation = paths.join(input_dir, "annotation", name)
+        _try(problems, records, _dhf1k_video, name, split_of[number], sources[number], annotation)
+    return records
+
+
+def _dhf1k_video(name: str, split: str, source: str, annotation: str) -> VideoRecord:
+    frames: str | tuple[str, ...] = source if not paths.is_folder(source) else _images(source)
+    if not paths.is_folder(annotation):
+        if split == TEST:
+            return VideoRecord(name, split, frames)
+        raise BadInputError(f"{annotation}: no such folder, but {source} is there")
+    maps = _images(paths.join(annotation, "maps"))
+    _check_consecutive(maps)
+    fixation_folder = paths.join(annotation, "fixation")
+    matlab_folder = paths.join(fixation_folder, "maps")
+    fixations: tuple[str, ...] = ()
+    if paths.is_folder(matlab_folder):
+        fixations = _files(matlab_folder, {".mat"})
+    elif paths.is_folder(fixation_folder):
+        fixations = _images(fixation_folder)
+    if fixations:
+        _check_stems(maps, fixations)
+    if not isinstance(frames, str):
+        _check_count(frames, maps)
+    return VideoRecord(name, split, frames, maps, fixations)
+
+
+def _ucf(input_dir: str, choice: Choice, problems: list[str]) -> list[VideoRecord]:
+    """training|testing/<video>/images, maps and fixation."""
+    records: list[VideoRecord] = []
+    for folder_name, split in (("training", TRAIN), ("testing", TEST)):
+        folder = paths.join(input_dir, folder_name)
+        if not paths.is_folder(folder):
+            continue
+        for name in paths.list_folder(folder):
+            if paths.is_folder(paths.join(folder, name)):
+                _try(problems, records, _ucf_video, name, split, paths.join(folder, name))
+    return _with_validation(records, choice)
+
+
+def _ucf_video(name: str, split: str, folder: str) -> VideoRecord:
+    images = _images(paths.join(folder, "images"))
+    maps = _images(paths.join(folder, "maps"))
+    _check_stems(images, maps)
+    fixations: tuple[str, ...] = ()
+    if paths.is_folder(paths.join(folder, "fixation")):
+        fixations = _images(paths.join(folder, "fixation"))
+        _check_stems(images, fixations)
+    return VideoRecord(name, split, images, maps, fixations)
+
+
+def _ledov(input_dir: str, choice: Choice, problems: list[str]) -> list[VideoRecord]:
+    """Videos in any folders, unlabelled; optional Training.txt, Validation.txt, Testing.txt with names."""
+    found: dict[str, str] = {}
+    pending = [input_dir]
+    while pending:
+        folder = pending.pop()
+        for name in paths.list_folder(folder):
+            path = paths.join(folder, name)
+            if pathlib.PurePath(name).suffix.lower() in video.VIDEO_SUFFIXES:
+                stem = pathlib.PurePath(name).stem
+                if stem in found:
+                    problems.append(f"{path}: another video has the same name, {found[stem]}")
+                else:
+                    found[stem] = path
+            elif paths.is_folder(path):
+                pending.append(path)
+    lists = {split: _name_list(input_dir, word) for split, word in _LEDOV_LISTS.items()}
+    if any(lists.values()):
+        missing = sorted(name for names in lists.values() for name in names if name not in found)
+        problems += [f"{input_dir}: a list names the video {name}, which is not there" for name in missing]
+        return [
+            VideoRecord(name, split, found[name]) for split, names in lists.items() for name in names if name in found
+        ]
+    return _with_validation([VideoRecord(name, TRAIN, path) for name, path in found.items()], choice)
+
+
+_LEDOV_LISTS = {TRAIN: "train", VALIDATION: "valid", TEST: "test"}
+
+
+def _name_list(input_dir: str, word: str) -> list[str]:
+    """The names in the list file whose name starts with `word`, one a line."""
+    for name in paths.list_folder(input_dir):
+        if name.lower().startswith(word) and name.lower().endswith(".txt"):
+            text = paths.read_bytes(paths.join(input_dir, name)).decode(errors="replace")
+            return [pathlib.PurePath(line.strip()).stem for line in text.splitlines() if line.strip()]
+    return []
+
+
+LAYOUTS: dict[str, Callable[[str, Choice, list[str]], list[VideoRecord]]] = {
+    "dhf1k": _dhf1k,
+    "ucf_sports": _ucf,
+    "hollywood2": _ucf,
+    "stills": _ucf,
+    "ledov": _ledov,
+}
+
+
+def _with_validation(records: list[VideoRecord], choice: Choice) -> list[VideoRecord]:
+    training = [record.name for record in records if record.split == TRAIN]
+    chosen = set(_validation_names(training, choice))
+    return [
+        dataclasses.replace(record, split=VALIDATION) if record.split == TRAIN and record.name in chosen else record
+        for record in records
+    ]
+
+
+def _validation_names(training: Sequence[str], choice: Choice) -> list[str]:
+    """The training videos that become validation, whole videos, by the names given or a seeded choice."""
+    if choice.names:
+        missing = sorted(set(choice.names) - set(training))
+        if missing:
+            raise BadInputError(f"validation videos that are not among the training videos: {', '.join(missing)}")
+        return list(choice.names)
+    if not 0 <= choice.fraction < 1:
+        raise BadInputError(f"the validation fraction is {choice.fraction}: it must be from 0 to below 1")
+    if not choice.fraction or len(training) < 2:
+        return []
+    count = max(1, round(choice.fraction * len(training)))
+    return sorted(np.random.default_rng(choice.seed).permutation(sorted(training))[:count].tolist())
+
+
+def _try(problems: list[str], records: list[VideoRecord], read: Callable, *arguments: str) -> None:
+    try:
+        records.append(read(*arguments))
+    except BadInputError as error:
+        problems.append(str(error))
+
+
+def _images(folder: str) -> tuple[str, ...]:
+    return _files(folder, video.IMAGE_SUFFIXES)
+
+
+def _files(folder: str, suffixes: frozenset[str] | set[str]) -> tuple[str, ...]:
+    if not paths.is_folder(folder):
+        raise BadInputError(f"{folder}: no such folder")
+    names = [name for name in paths.list_folder(folder) if pathlib.PurePath(name).suffix.lower() in suffixes]
+    if not names:
+        raise BadInputError(f"{folder}: holds none of {', '.join(sorted(suffixes))}")
+    return tuple(paths.join(folder, name) for name in names)
+
+
+def _check_stems(first: Sequence[str], second: Sequence[str]) -> None:
+    stems = [{pathlib.PurePath(path).stem: path for path in group} for group in (first, second)]
+    for one, other, folder in ((stems[0], stems[1], second[0]), (stems[1], stems[0], first[0])):
+        alone = sorted(set(one) - set(other))
+        if alone:
+            raise BadInputError(f"{one[alone[0]]}: nothing of this name beside {folder} ({len(alone)} such files)")
+
+
+def _check_count(frames: Sequence[str], maps: Sequence[str]) -> None:
+    if len(frames) != len(maps):
+        raise BadInputError(f"{maps[0]}: {len(maps)} maps, but {len(frames)} frames beside {frames[0]}")
+
+
+def _check_consecutive(maps: Sequence[str]) -> None:
+    """Maps of a video file are matched by number, so that none may be missing between them."""
+    numbers = [int(digits[-1]) if (digits := re.findall(r"\d+", pathlib.PurePath(path).stem)) else -1 for path in maps]
+    for path, number, following in zip(maps, numbers, numbers[1:], strict=False):
+        if following != number + 1:
+            raise BadInputError(f"{path}: the next map is number {following}, not {number + 1}")

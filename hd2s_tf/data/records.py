@@ -1,0 +1,231 @@
+"""Prepared data: the schema of a frame's record, shards of such records, and `dataset.json` that describes them.
+
+A shard is a TFRecord file of one record a frame, frames of a video one after the other, and beside it an index with
+the position of every record, so that any window can be read without what comes before it. Every record is checked
+against its checksum when it is read.
+"""
+
+import collections
+import dataclasses
+import functools
+import json
+import os
+import struct
+import threading
+
+import google_crc32c
+import numpy as np
+import tensorflow as tf
+
+from hd2s_tf.data import paths
+from hd2s_tf.errors import BadInputError, RunError
+
+DATASET, INDEX_SUFFIX, SHARD_SUFFIX = "dataset.json", ".index.json", ".tfrecord"
+FORMAT = 1
+_HEADER, _FOOTER = 12, 4  # length and its checksum before a record, the record's checksum after it
+_OPEN_SHARDS = 64
+
+
+@dataclasses.dataclass(frozen=True)
+class FrameRecord:
+    """A frame as it is stored.
+
+    Attributes:
+      image: JPEG bytes, RGB.
+      saliency_map: PNG bytes, 8-bit; empty for a frame without ground truth.
+      fixations: float32 [N,2], (y, x) as fractions of height and width from 0 to below 1.
+    """
+
+    image: bytes
+    saliency_map: bytes
+    fixations: np.ndarray
+
+
+def write_frame(record: FrameRecord) -> bytes:
+    """A frame as a serialized tf.train.Example."""
+    features = {
+        "image": record.image,
+        "saliency_map": record.saliency_map,
+        "fixations": record.fixations.astype("<f4").tobytes(),
+    }
+    return tf.train.Example(
+        features=tf.train.Features(
+            feature={
+                name: tf.train.Feature(bytes_list=tf.train.BytesList(value=[value])) for name, value in features.items()
+            }
+        )
+    ).SerializeToString(deterministic=True)
+
+
+def parse_frame(serialized: bytes) -> FrameRecord:
+    """The inverse of `write_frame`."""
+    feature = tf.train.Example.FromString(serialized).features.feature
+    values = {name: feature[name].bytes_list.value[0] for name in ("image", "saliency_map", "fixations")}
+    return FrameRecord(
+        values["image"], values["saliency_map"], np.frombuffer(values["fixations"], "<f4").reshape(-1, 2)
+    )
+
+
+def frame_of(serialized: bytes) -> bytes:
+    """A record as it stands in a TFRecord file: length, checksum, bytes, checksum."""
+    length = struct.pack("<Q", len(serialized))
+    return length + _masked_checksum(length) + serialized + _masked_checksum(serialized)
+
+
+def _masked_checksum(data: bytes) -> bytes:
+    checksum = google_crc32c.value(data)
+    return struct.pack("<I", ((checksum >> 15 | checksum << 17) + 0xA282EAD8) & 0xFFFFFFFF)
+
+
+@dataclasses.dataclass(frozen=True)
+class Video:
+    """A prepared video.
+
+    Attributes:
+      name: in its data set.
+      shard: path of the shard that holds it.
+      offsets: int64 [frames + 1], where each frame's record begins in the shard, and where the last one ends.
+      targets: bool [frames], which frames have a ground truth that is not all black.
+    """
+
+    name: str
+    shard: str
+    offsets: np.ndarray
+    targets: np.ndarray
+
+    @property
+    def frame_count(self) -> int:
+        """Number of frames."""
+        return len(self.targets)
+
+    def read(self, indices: np.ndarray) -> list[FrameRecord]:
+        """Reads frames by their indices, each record once however often it is asked for.
+
+        Raises:
+          RunError: the shard is truncated, damaged or gone.
+        """
+        first, last = int(indices.min()), int(indices.max())
+        data = _read_range(self.shard, int(self.offsets[first]), int(self.offsets[last + 1]))
+        records = {int(index): self._parse(data, first, int(index)) for index in np.unique(indices)}
+        return [records[int(index)] for index in indices]
+
+    def _parse(self, data: bytes, first: int, index: int) -> FrameRecord:
+        base = int(self.offsets[first])
+        start, end = (int(self.offsets[position]) - base for position in (index, index + 1))
+        record = data[start:end]
+        body = record[_HEADER:-_FOOTER]
+        if len(record) != end - start or frame_of(body) != record:
+            raise RunError(f"{self.shard}: damaged: the record of {self.name}, frame {index + 1}, fails its checksum")
+        return parse_frame(body)
+
+
+class _OpenShards:
+    """File descriptors of the shards read last."""
+
+    def __init__(self) -> None:
+        self._descriptors: collections.OrderedDict[str, int] = collections.OrderedDict()
+        self._lock = threading.Lock()
+
+    def read(self, path: str, start: int, end: int) -> bytes:
+        with self._lock:
+            if path not in self._descriptors:
+                self._descriptors[path] = os.open(path, os.O_RDONLY)
+                if len(self._descriptors) > _OPEN_SHARDS:
+                    os.close(self._descriptors.popitem(last=False)[1])
+            self._descriptors.move_to_end(path)
+            # A descriptor of its own, which closing the shared one in another thread does not take away.
+            descriptor = os.dup(self._descriptors[path])
+        try:
+            return os.pread(descriptor, end - start, start)
+        finally:
+            os.close(descriptor)
+
+
+_open_shards = _OpenShards()
+
+
+def _read_range(path: str, start: int, end: int) -> bytes:
+    try:
+        if not paths.is_remote(path):
+            return _open_shards.read(path, start, end)
+        with tf.io.gfile.GFile(paths.ready(path), "rb") as file:
+            file.seek(start)
+            return file.read(end - start)
+    except (OSError, tf.errors.OpError) as error:
+        raise RunError(f"{path}: cannot be read: {getattr(error, 'strerror', None) or error}") from error
+
+
+@dataclasses.dataclass(frozen=True)
+class Dataset:
+    """One prepared split.
+
+    Attributes:
+      folder: where it lies.
+      information: `dataset.json` as it was written: name, layout, split, size, counts, options, shards.
+      videos: in order of their names.
+    """
+
+    folder: str
+    information: dict
+    videos: tuple[Video, ...]
+
+    @property
+    def name(self) -> str:
+        """The data set's name."""
+        return self.information["name"]
+
+    @property
+    def labelled(self) -> bool:
+        """Whether any frame has a ground truth."""
+        return any(video.targets.any() for video in self.videos)
+
+    @functools.cached_property
+    def description(self) -> dict:
+        """What a run's record says of it: name, split, ids of its videos, checksums of its shards."""
+        kept = ("name", "layout", "split", "options", "counts")
+        return {
+            **{key: self.information[key] for key in kept},
+            "folder": self.folder,
+            "videos": [video.name for video in self.videos],
+            "shards": {shard["file"]: shard["sha256"] for shard in self.information["shards"]},
+        }
+
+
+def load_dataset(data_dir: str | os.PathLike, split: str) -> Dataset:
+    """Opens a prepared split.
+
+    Raises:
+      BadInputError: nothing prepared there, or not completely, or a shard that is missing or of another size.
+    """
+    folder = paths.join(data_dir, split)
+    path = paths.join(folder, DATASET)
+    if not paths.exists(path):
+        raise BadInputError(f"{path}: not there: no prepared data, or its preparation has not finished")
+    try:
+        information = json.loads(paths.read_bytes(path))
+        if information["format"] != FORMAT:
+            raise BadInputError(f"{path}: written in format {information['format']}, this version reads {FORMAT}")
+        videos = [
+            _video(entry, paths.join(folder, shard["file"]))
+            for shard in information["shards"]
+            for entry in _read_index(folder, shard)
+        ]
+    except (KeyError, TypeError, ValueError) as error:
+        if isinstance(error, BadInputError):
+            raise
+        raise BadInputError(f"{path}: damaged: {error}") from error
+    return Dataset(folder, information, tuple(sorted(videos, key=lambda video: video.name)))
+
+
+def _read_index(folder: str, shard: dict) -> list[dict]:
+    path = paths.join(folder, shard["file"])
+    if not paths.exists(path) or paths.file_size(path) != shard["bytes"]:
+        raise BadInputError(f"{path}: missing or truncated: it should have {shard['bytes']} bytes")
+    index = json.loads(paths.read_bytes(path.removesuffix(SHARD_SUFFIX) + INDEX_SUFFIX))
+    return index["videos"]
+
+
+def _video(entry: dict, shard: str) -> Video:
+    targets = np.ones(len(entry["offsets"]) - 1, bool)
+    targets[entry["without_target"]] = False
+    return Video(entry["name"], shard, np.array(entry["offsets"], np.int64), targets)
