@@ -1,4 +1,4 @@
-"""The one resize and the one scaling between pixels and the network."""
+"""The one resize, the one scaling and the one reflection between a video and the network."""
 
 import cv2
 import numpy as np
@@ -25,3 +25,9 @@ def resize(image: np.ndarray, size: tuple[int, int]) -> np.ndarray:
 def scale(clip: tf.Tensor) -> tf.Tensor:
     """Scales pixels 0..255 to float32 in [-1,1] as the published network does: 2x/255 - 1."""
     return tf.cast(clip, tf.float32) * (2.0 / 255.0) - 1.0
+
+
+def reflected(indices: np.ndarray, frame_count: int) -> np.ndarray:
+    """Frame indices beyond the end of a video mirrored at it, symmetrically: the last frame comes twice."""
+    position = indices % (2 * frame_count)
+    return np.minimum(position, 2 * frame_count - 1 - position)

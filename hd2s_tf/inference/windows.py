@@ -10,6 +10,8 @@ from collections.abc import Iterable, Iterator
 
 import numpy as np
 
+from hd2s_tf.data import preprocessing
+
 
 def window_indices(frame: int, frame_count: int, clip_frames: int) -> np.ndarray:
     """The frames of a window, int64 [clip_frames], in the order in which the network sees them.
@@ -21,13 +23,7 @@ def window_indices(frame: int, frame_count: int, clip_frames: int) -> np.ndarray
     """
     backwards = np.arange(clip_frames - 1, -1, -1)
     indices = frame - backwards if frame >= clip_frames - 1 else frame + backwards
-    return reflected(indices, frame_count)
-
-
-def reflected(indices: np.ndarray, frame_count: int) -> np.ndarray:
-    """Indices beyond the end of a video mirrored at it, symmetrically: the last frame comes twice."""
-    position = indices % (2 * frame_count)
-    return np.minimum(position, 2 * frame_count - 1 - position)
+    return preprocessing.reflected(indices, frame_count)
 
 
 @dataclasses.dataclass(frozen=True)

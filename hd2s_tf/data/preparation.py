@@ -1,0 +1,286 @@
+"""Preparing a data set: each layout's files become shards of JPEG frames, maps and fixations at one size.
+
+Shards are written by several processes, each under a temporary name until it is whole, with an index that says how it
+was made. A preparation that was interrupted goes on with the shards that are missing; `dataset.json` comes last.
+"""
+
+import collections
+import concurrent.futures
+import dataclasses
+import hashlib
+import json
+import multiprocessing
+import os
+from collections.abc import Iterator, Sequence
+
+import cv2
+import numpy as np
+import tqdm
+from absl import logging
+
+from hd2s_tf.data import fixations, layouts, paths, preprocessing, records, video
+from hd2s_tf.errors import BadInputError, RunError
+
+_SHARD_FRAMES = 1000
+# A map may be that much wider or narrower than its frame before it is taken for another one's.
+_ASPECT_TOLERANCE = 0.05
+
+
+@dataclasses.dataclass(frozen=True)
+class Options:
+    """What a prepared data set depends on beside its source.
+
+    Attributes:
+      height, width: of frames and maps in pixels.
+      jpeg_quality: of the frames, 1 to 100.
+    """
+
+    height: int = 128
+    width: int = 192
+    jpeg_quality: int = 95
+
+    def check(self) -> None:
+        """Raises BadInputError where a value makes no sense."""
+        if not (16 <= self.height <= 4096 and 16 <= self.width <= 4096):
+            raise BadInputError(f"size {self.height}x{self.width}: height and width go from 16 to 4096")
+        if not 1 <= self.jpeg_quality <= 100:
+            raise BadInputError(f"jpeg_quality is {self.jpeg_quality}: it goes from 1 to 100")
+
+
+def prepare(
+    layout: str,
+    input_dir: str,
+    output_dir: str,
+    *,
+    split: str = "all",
+    name: str | None = None,
+    options: Options = Options(),  # noqa: B008
+    choice: layouts.Choice = layouts.Choice(),  # noqa: B008
+    workers: int = 0,
+    skip_bad: bool = False,
+) -> dict[str, dict]:
+    """Prepares one split or all that a data set has, into `<output_dir>/<split>`.
+
+    Args:
+      layout: a key of `layouts.LAYOUTS`.
+      input_dir, output_dir: local or remote folders.
+      split: one of `layouts.SPLITS`, or "all".
+      name: the data set's; the input folder's name if None.
+      options: of the shards.
+      choice: of validation videos.
+      workers: processes; 0 for one on each core.
+      skip_bad: whether to leave out broken videos and go on.
+
+    Returns:
+      `dataset.json` of each split.
+
+    Raises:
+      BadInputError: settings or data that cannot be used.
+      RunError: writing failed.
+    """
+    options.check()
+    videos, problems = layouts.read_layout(layout, input_dir, choice)
+    _report(problems, skip_bad)
+    splits = [split] if split != "all" else list(dict.fromkeys(record.split for record in videos))
+    if any(wanted not in layouts.SPLITS for wanted in splits):
+        raise BadInputError(f"no split {split!r}: the splits are {', '.join(layouts.SPLITS)} and all")
+    information = {
+        "format": records.FORMAT,
+        "name": name or os.path.basename(os.path.normpath(input_dir)),  # noqa: PTH119
+        "layout": layout,
+        "options": {**dataclasses.asdict(options), "validation": dataclasses.asdict(choice)},
+    }
+    written = {}
+    for wanted in splits:
+        chosen = [record for record in videos if record.split == wanted]
+        if not chosen:
+            raise BadInputError(f"{input_dir}: no videos in the split {wanted}")
+        folder = paths.join(output_dir, wanted)
+        written[wanted] = _prepare_split(
+            chosen, folder, {**information, "split": wanted, "left_out": problems}, options, workers, skip_bad
+        )
+    return written
+
+
+def _report(problems: Sequence[str], skip_bad: bool) -> None:
+    if problems and not skip_bad:
+        others = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
+        raise BadInputError(f"{problems[0]}{others}: give --skip_bad to leave such videos out")
+    for problem in problems:
+        logging.warning("left out: %s", problem)
+
+
+def _prepare_split(
+    videos: list[layouts.VideoRecord],
+    folder: str,
+    information: dict,
+    options: Options,
+    workers: int,
+    skip_bad: bool,
+) -> dict:
+    paths.make_folder(folder)
+    # Without it, the folder is known to be unfinished while shards change.
+    paths.remove(paths.join(folder, records.DATASET))
+    shards = {f"shard-{number:05d}": group for number, group in enumerate(_groups(videos))}
+    _remove_others(folder, shards)
+    indexes: dict[str, dict] = {}
+    context = multiprocessing.get_context("spawn")
+    with (
+        concurrent.futures.ProcessPoolExecutor(workers or os.cpu_count(), mp_context=context) as pool,
+        tqdm.tqdm(total=len(videos), unit="video", desc=f"preparing {information['split']}") as progress,
+    ):
+        futures = {
+            pool.submit(_write_shard, paths.join(folder, name), group, options, skip_bad): name
+            for name, group in shards.items()
+        }
+        try:
+            for future in concurrent.futures.as_completed(futures):
+                name = futures[future]
+                indexes[name] = future.result()
+                progress.update(len(shards[name]))
+        except BaseException:
+            pool.shutdown(cancel_futures=True)
+            raise
+    problems = [problem for name in sorted(indexes) for problem in indexes[name]["left_out"]]
+    _report(problems, skip_bad=True)
+    entries = [entry for name in sorted(indexes) for entry in indexes[name]["videos"]]
+    if not entries:
+        raise BadInputError(f"{folder}: no video could be prepared")
+    information = {
+        **information,
+        "left_out": [*information["left_out"], *problems],
+        "counts": {
+            "videos": len(entries),
+            "frames": sum(len(entry["offsets"]) - 1 for entry in entries),
+            "frames_without_target": sum(len(entry["without_target"]) for entry in entries),
+        },
+        "videos": [entry["name"] for entry in entries],
+        "shards": [indexes[name]["shard"] for name in sorted(indexes) if indexes[name]["videos"]],
+    }
+    paths.write_bytes(paths.join(folder, records.DATASET), json.dumps(information, indent=1).encode() + b"\n")
+    return information
+
+
+def _groups(videos: list[layouts.VideoRecord]) -> Iterator[list[layouts.VideoRecord]]:
+    """Videos for one shard each: as many as have about `_SHARD_FRAMES` frames together."""
+    group: list[layouts.VideoRecord] = []
+    frames = 0
+    for record in videos:
+        group.append(record)
+        # An unlabelled video's length is not known without opening it; it gets a shard of its own.
+        frames += len(record.map_paths) or _SHARD_FRAMES
+        if frames >= _SHARD_FRAMES:
+            yield group
+            group, frames = [], 0
+    if group:
+        yield group
+
+
+def _remove_others(folder: str, shards: dict) -> None:
+    """Removes what an earlier preparation of other data left."""
+    for name in paths.list_folder(folder):
+        stem = name.split(".")[0]
+        if stem.startswith("shard-") and (stem not in shards or name.endswith(".tmp")):
+            paths.remove(paths.join(folder, name))
+
+
+def _write_shard(stem: str, videos: list[layouts.VideoRecord], options: Options, skip_bad: bool) -> dict:
+    """Writes a shard and its index unless they are there already; returns the index."""
+    cv2.setNumThreads(1)
+    made_of = _fingerprint(videos, options)
+    finished = _finished(stem, made_of)
+    if finished:
+        return finished
+    data, offset, entries, problems = bytearray(), 0, [], []
+    for record in videos:
+        try:
+            frames = list(_frames(record, options))
+        except BadInputError as error:
+            if not skip_bad:
+                raise
+            problems.append(str(error))
+            continue
+        offsets = [offset]
+        for frame in frames:
+            framed = records.frame_of(records.write_frame(frame))
+            data += framed
+            offset += len(framed)
+            offsets.append(offset)
+        without_target = [index for index, frame in enumerate(frames) if not frame.saliency_map]
+        entries.append({"name": record.name, "offsets": offsets, "without_target": without_target})
+    shard = stem + records.SHARD_SUFFIX
+    index = {
+        "made_of": made_of,
+        "shard": {
+            "file": shard.rsplit("/", 1)[-1],
+            "bytes": len(data),
+            "sha256": hashlib.sha256(data).hexdigest(),
+        },
+        "videos": entries,
+        "left_out": problems,
+    }
+    try:
+        paths.write_bytes(shard, bytes(data))
+        paths.write_bytes(stem + records.INDEX_SUFFIX, json.dumps(index).encode())
+    except OSError as error:
+        raise RunError(f"{shard}: cannot be written: {error.strerror or error}") from error
+    return index
+
+
+def _fingerprint(videos: list[layouts.VideoRecord], options: Options) -> str:
+    """What a shard is made of, so that one left by another preparation is not taken for this one's."""
+    sizes = collections.Counter()
+    for record in videos:
+        for path in (*([record.frames] if isinstance(record.frames, str) else record.frames), *record.map_paths):
+            sizes[path] = paths.file_size(path)
+    text = json.dumps([[dataclasses.asdict(record) for record in videos], dataclasses.asdict(options), sizes])
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _finished(stem: str, made_of: str) -> dict | None:
+    shard, index_path = stem + records.SHARD_SUFFIX, stem + records.INDEX_SUFFIX
+    if not (paths.exists(shard) and paths.exists(index_path)):
+        return None
+    try:
+        index = json.loads(paths.read_bytes(index_path))
+        whole = index["made_of"] == made_of and index["shard"]["bytes"] == paths.file_size(shard)
+    except (ValueError, KeyError):
+        return None
+    return index if whole else None
+
+
+def _frames(record: layouts.VideoRecord, options: Options) -> Iterator[records.FrameRecord]:
+    size = options.height, options.width
+    source = record.open()
+    count = 0
+    for index, frame in enumerate(source):
+        count += 1
+        if record.map_paths and index >= len(record.map_paths):
+            raise BadInputError(f"{source.path}: more frames than the {len(record.map_paths)} maps")
+        image = cv2.cvtColor(preprocessing.resize(frame, size), cv2.COLOR_RGB2BGR)
+        jpeg = cv2.imencode(".jpg", image, (cv2.IMWRITE_JPEG_QUALITY, options.jpeg_quality))[1].tobytes()
+        yield records.FrameRecord(jpeg, _map(record, index, frame.shape[:2], size), _points(record, index))
+    if record.map_paths and count != len(record.map_paths):
+        raise BadInputError(f"{source.path}: {count} frames can be read, but there are {len(record.map_paths)} maps")
+
+
+def _map(record: layouts.VideoRecord, index: int, frame_size: tuple[int, int], size: tuple[int, int]) -> bytes:
+    """The ground truth as PNG; empty where there is none or it is all black."""
+    if not record.map_paths:
+        return b""
+    path = record.map_paths[index]
+    saliency_map = video.read_map(path)
+    aspects = [height / width for height, width in (saliency_map.shape, frame_size)]
+    if abs(aspects[0] / aspects[1] - 1) > _ASPECT_TOLERANCE:
+        raise BadInputError(
+            f"{path}: the map is {saliency_map.shape[1]}x{saliency_map.shape[0]}, "
+            f"its frame {frame_size[1]}x{frame_size[0]}: another aspect"
+        )
+    resized = preprocessing.resize(saliency_map, size)
+    return video.png_bytes(resized) if resized.any() else b""
+
+
+def _points(record: layouts.VideoRecord, index: int) -> np.ndarray:
+    if not record.fixation_paths:
+        return np.zeros((0, 2), np.float32)
+    return fixations.points(fixations.read_fixation_map(record.fixation_paths[index]))
