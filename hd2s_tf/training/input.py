@@ -5,8 +5,11 @@ from collections.abc import Iterator
 import ml_collections
 import tensorflow as tf
 
-from hd2s_tf.data import clips, records
+from hd2s_tf.data import augmentation, clips, records, synthetic
 from hd2s_tf.errors import BadInputError
+
+# Names generated data in place of a folder.
+GENERATED = "generated"
 
 
 def open_splits(names: tuple[str, ...]) -> list[records.Dataset]:
@@ -18,6 +21,8 @@ def open_splits(names: tuple[str, ...]) -> list[records.Dataset]:
     datasets = []
     for name in names:
         folder, colon, split = name.rpartition(":")
+        if folder == GENERATED:
+            folder = synthetic.prepared()
         if not colon or not folder or split.startswith("//"):
             raise BadInputError(f"{name!r}: prepared data is named as folder:split, for example prepared/DHF1K:train")
         datasets.append(records.load_dataset(folder, split))
@@ -49,6 +54,8 @@ class TrainingData:
 
     def __init__(self, config: ml_collections.ConfigDict, strategy: tf.distribute.Strategy) -> None:
         settings = config.data
+        if not settings.train:
+            raise BadInputError("data.train is empty: give --config.data.train='(\"folder:split\",)'")
         self._settings, self._seed, self._strategy = settings, config.seed, strategy
         self._sources = open_splits(settings.train)
         self._domains = domain_indices(settings.train, settings.train_domains, config.model.domains)
@@ -56,14 +63,9 @@ class TrainingData:
         replicas = strategy.num_replicas_in_sync
         if settings.batch_size % replicas:
             raise BadInputError(f"data.batch_size is {settings.batch_size}: {replicas} replicas must share it evenly")
-        self._augmentation = clips.Augmentation(
-            flip=settings.flip,
-            zoom=settings.zoom,
-            brightness=settings.brightness,
-            contrast=settings.contrast,
-            saturation=settings.saturation,
-        )
-        self.description = [dataset.description for dataset in (*self._sources, *self._targets)]
+        self._augmentation = augmentation.Augmentation(**settings.augmentation)
+        distinct = {dataset.folder: dataset for dataset in (*self._sources, *self._targets)}
+        self.description = [dataset.description for dataset in distinct.values()]
 
     def batches(self, start_step: int) -> Iterator[dict]:
         """Distributed batches from a step (a batch of the whole run) on; the same whenever they are asked for."""

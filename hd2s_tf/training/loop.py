@@ -17,7 +17,7 @@ from hd2s_tf.data import paths
 from hd2s_tf.errors import BadInputError, RunError
 from hd2s_tf.models import weights as weight_files
 from hd2s_tf.models.hd2s import HD2S, PRESETS
-from hd2s_tf.training import strategies
+from hd2s_tf.training import settings, strategies
 from hd2s_tf.training.checkpoints import Checkpoints
 from hd2s_tf.training.input import TrainingData
 from hd2s_tf.training.monitor import Monitor
@@ -212,6 +212,16 @@ def _check(config: ml_collections.ConfigDict) -> None:
     for name, value in counts.items():
         if value < 1:
             raise BadInputError(f"{name} is {value}: it must be at least 1")
+    init = config.init
+    if init.encoder == settings.REQUIRED and not init.weights:
+        raise BadInputError(
+            "init.encoder: this configuration starts from S3D weights: give --config.init.encoder=FILE "
+            "(tools/convert_weights.py makes it), --config.init.weights=FILE to fine-tune, or "
+            "--config.init.encoder= to start from random ones"
+        )
+    for name in (init.weights, init.encoder):
+        if name not in ("", settings.REQUIRED) and not paths.exists(name):
+            raise BadInputError(f"{name}: no such weight file")
     if config.model.precision not in ("float32", "mixed_bfloat16"):
         raise BadInputError(f"model.precision is {config.model.precision!r}: float32 or mixed_bfloat16")
 
@@ -232,17 +242,17 @@ def _create_model(config: ml_collections.ConfigDict) -> HD2S:
 
 
 def _schedule(config: ml_collections.ConfigDict) -> float | keras.optimizers.schedules.LearningRateSchedule:
-    settings = config.optimizer
-    if settings.schedule == "constant" and not settings.warmup:
-        return settings.learning_rate
-    if settings.schedule not in ("constant", "cosine"):
-        raise BadInputError(f"optimizer.schedule is {settings.schedule!r}: constant or cosine")
+    values = config.optimizer
+    if values.schedule not in ("constant", "cosine"):
+        raise BadInputError(f"optimizer.schedule is {values.schedule!r}: constant or cosine")
+    if values.schedule == "constant" and not values.warmup:
+        return values.learning_rate
     return keras.optimizers.schedules.CosineDecay(
-        initial_learning_rate=settings.learning_rate * (0.01 if settings.warmup else 1.0),
-        decay_steps=max(1, settings.updates - settings.warmup),
-        alpha=0.01 if settings.schedule == "cosine" else 1.0,
-        warmup_target=settings.learning_rate if settings.warmup else None,
-        warmup_steps=settings.warmup,
+        initial_learning_rate=values.learning_rate * (0.01 if values.warmup else 1.0),
+        decay_steps=max(1, values.updates - values.warmup),
+        alpha=0.01 if values.schedule == "cosine" else 1.0,
+        warmup_target=values.learning_rate if values.warmup else None,
+        warmup_steps=values.warmup,
     )
 
 

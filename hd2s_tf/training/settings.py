@@ -1,6 +1,13 @@
 """The settings of a training run, with the paper's values; a configuration states where it differs."""
 
+import dataclasses
+
 import ml_collections
+
+from hd2s_tf.data.augmentation import Augmentation
+
+# In place of a file's name: the run stops unless one is given.
+REQUIRED = "required"
 
 
 def paper() -> ml_collections.ConfigDict:
@@ -24,8 +31,8 @@ def paper() -> ml_collections.ConfigDict:
     config.model.precision = "float32"
 
     config.data = ml_collections.ConfigDict()
-    # Prepared folders as "folder:split"; batches come from one after the other.
-    config.data.train = ("",)
+    # Prepared folders as "folder:split". Batches come from one after the other; one may be named several times.
+    config.data.train = ()
     # The domain of each training folder, a name of model.domains; empty without domains.
     config.data.train_domains = ()
     # Unlabelled target folders of adaptation.
@@ -35,11 +42,7 @@ def paper() -> ml_collections.ConfigDict:
     # "windows": every window of a folder is equally likely; "videos": every video is.
     config.data.sampling = "windows"
     config.data.batch_size = 8
-    config.data.flip = True
-    config.data.zoom = 1.0
-    config.data.brightness = 0.0
-    config.data.contrast = 0.0
-    config.data.saturation = 0.0
+    config.data.augmentation = ml_collections.ConfigDict(dataclasses.asdict(Augmentation()))
 
     config.loss = ml_collections.ConfigDict()
     config.loss.multi_level = True
