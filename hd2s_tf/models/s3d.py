@@ -43,7 +43,7 @@ def scaled_width(width: int, multiplier: float) -> int:
 
 
 @keras.saving.register_keras_serializable("hd2s")
-class S3D(layers.Layer):
+class S3D(keras.Model):
     """The encoder.
 
     Call with clips float32 [B,T,H,W,3] in [-1,1]; returns a dict of the endpoints up to `last`: with a width

@@ -13,6 +13,7 @@ import keras
 import numpy as np
 
 from hd2s_tf.errors import BadInputError
+from hd2s_tf.models import weights as weight_files
 from hd2s_tf.models.conspicuity import ConspicuityNetwork
 from hd2s_tf.models.domain_adaptation import DomainClassifier
 from hd2s_tf.models.domain_specific import DomainBatchNormalization
@@ -99,6 +100,25 @@ def _read_torch(path: str) -> dict[str, np.ndarray]:
 def is_s3d(checkpoint: dict[str, np.ndarray]) -> bool:
     """Whether a checkpoint is the encoder alone, as published for Kinetics-400."""
     return any(name.startswith("base.") for name in checkpoint)
+
+
+def convert(checkpoint_path: str | os.PathLike, preset: str, output: str | os.PathLike) -> int:
+    """Converts a checkpoint file into a weight file; that of S3D into an encoder's.
+
+    Returns:
+      The number of variables that were set.
+
+    Raises:
+      BadInputError: as `load_checkpoint` and `assign`, an unknown preset, or an output name that is no weight file's.
+    """
+    checkpoint = load_checkpoint(checkpoint_path)
+    model = HD2S.from_preset(preset, weights=None)
+    assign(model, checkpoint)
+    if is_s3d(checkpoint):
+        weight_files.save_encoder(model, output)
+        return len(model.encoder.variables)
+    weight_files.save(model, output)
+    return len(model.variables)
 
 
 def assign(model: HD2S, checkpoint: dict[str, np.ndarray]) -> None:

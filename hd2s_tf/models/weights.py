@@ -9,14 +9,17 @@ import tempfile
 import h5py
 import keras
 import numpy as np
+import tensorflow as tf
 
 from hd2s_tf.data import paths
 from hd2s_tf.errors import BadInputError
-from hd2s_tf.models.hd2s import SHAPING_ARGUMENTS
+from hd2s_tf.models.hd2s import SHAPING_ARGUMENTS, SIZE_DIVISOR
+from hd2s_tf.models.s3d import S3D
 
 SUFFIX = ".weights.h5"
 _FOLDER = pathlib.Path(__file__).resolve().parents[1] / "weights"
 _SETTINGS = "hd2s_settings"
+_ENCODER = "encoder"
 
 
 def save(model: keras.Model, path: str | os.PathLike) -> None:
@@ -30,14 +33,18 @@ def save(model: keras.Model, path: str | os.PathLike) -> None:
       BadInputError: the name does not end so.
       OSError: the file cannot be written.
     """
+    _write(model, path, {"preset": model.name, **_settings(model)})
+
+
+def _write(part: keras.Model, path: str | os.PathLike, about: dict) -> None:
     path = os.fspath(path)
     if not path.endswith(SUFFIX):
         raise BadInputError(f"{path}: the name of a weight file ends in {SUFFIX}")
     with tempfile.TemporaryDirectory() as folder:
         local = str(pathlib.Path(folder) / f"file{SUFFIX}")
-        model.save_weights(local)
+        part.save_weights(local)
         with h5py.File(local, "a") as file:
-            file.attrs[_SETTINGS] = json.dumps({"preset": model.name, **_settings(model)})
+            file.attrs[_SETTINGS] = json.dumps(about)
         paths.copy(local, path)
 
 
@@ -53,14 +60,47 @@ def load(model: keras.Model, path: str | os.PathLike) -> None:
     if differences:
         listed = ", ".join(f"{name} {saved[name]} instead of {wanted[name]}" for name in differences)
         raise BadInputError(f"{path}: weights of another model ({saved.get('preset', 'unknown')}): {listed}")
+    if saved.get("part") == _ENCODER:
+        raise BadInputError(f"{path}: the weights of an encoder alone, not of a whole model")
     with _local_file(path) as local:
-        try:
-            model.load_weights(local)
-        except (ValueError, KeyError, OSError) as error:
-            raise BadInputError(f"{path}: not weights of the preset {model.name}: {error}") from error
-    bad = [variable.path for variable in model.variables if not np.isfinite(_values(variable)).all()]
+        _read(model, path, local)
+
+
+def _read(part: keras.Model, path: str | os.PathLike, local: str) -> None:
+    try:
+        part.load_weights(local)
+    except (ValueError, KeyError, OSError) as error:
+        raise BadInputError(f"{path}: not weights of {part.name}: {error}") from error
+    bad = [variable.path for variable in part.variables if not np.isfinite(_values(variable)).all()]
     if bad:
         raise BadInputError(f"{path}: values that are not finite in {len(bad)} variables, the first is {bad[0]}")
+
+
+def save_encoder(model: keras.Model, path: str | os.PathLike) -> None:
+    """Writes the weights of a model's encoder alone; else as `save`."""
+    _write(model.encoder, path, {"part": _ENCODER, "width_multiplier": model.width_multiplier})
+
+
+def load_encoder(model: keras.Model, path: str | os.PathLike) -> None:
+    """Loads a file of `save_encoder` into a model's encoder, whose later endpoints may be left out.
+
+    Raises:
+      BadInputError: no such file, not an encoder's weights or of another width, or values that are not finite.
+    """
+    saved = settings(path)
+    if saved.get("part") != _ENCODER:
+        raise BadInputError(f"{path}: not the weights of an encoder (init.weights takes those of a whole model)")
+    if saved["width_multiplier"] != model.width_multiplier:
+        raise BadInputError(
+            f"{path}: an encoder of width {saved['width_multiplier']}, the model has {model.width_multiplier}"
+        )
+    with _local_file(path) as local:
+        whole = S3D(model.width_multiplier, model.encoder.normalization_settings, name="encoder")
+        whole(tf.zeros((1, model.clip_frames, SIZE_DIVISOR, SIZE_DIVISOR, 3)))
+        _read(whole, path, local)
+    values = {variable.path.split("encoder/", 1)[1]: variable for variable in whole.variables}
+    for variable in model.encoder.variables:
+        variable.assign(values[variable.path.split("encoder/", 1)[1]])
 
 
 def settings(path: str | os.PathLike) -> dict:
