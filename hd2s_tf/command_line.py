@@ -23,6 +23,8 @@ def run(main: Callable[[], None]) -> None:
     run fails (`RunError`, any other error of the operating system) and 130 when interrupted. Each of them prints one
     line on standard error; an unexpected exception keeps its traceback and ends with status 1.
     """
+    # TensorFlow's native libraries report their start on standard error; what goes wrong reaches us as an exception.
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     app.run(lambda argv: _end(_status(main, argv)), flags_parser=_parse)
 
 

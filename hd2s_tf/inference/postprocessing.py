@@ -7,7 +7,6 @@ from scipy import ndimage
 
 from hd2s_tf.data import preprocessing
 
-SMOOTHING_SIGMA = 5.0
 PEAK = 255.0
 
 

@@ -13,7 +13,7 @@ from hd2s_tf.errors import BadInputError, RunError
 from hd2s_tf.inference import postprocessing
 from hd2s_tf.inference.windows import Window, windows
 from hd2s_tf.models import weights as weight_files
-from hd2s_tf.models.hd2s import CLIP_FRAMES, FRAME_SIZE, HD2S
+from hd2s_tf.models.hd2s import CLIP_FRAMES, FRAME_SIZE, HD2S, SMOOTHING_SIGMA
 
 RANDOM_WEIGHTS = "random"
 DEFAULT_PRESET = "hd2s_tiny"
@@ -54,7 +54,7 @@ class ModelPredictFn:
         self.model = model
         self.preset = model.name
         self.clip_frames = model.clip_frames
-        self.smoothing_sigma = postprocessing.SMOOTHING_SIGMA if model.smoothing is None else 0.0
+        self.smoothing_sigma = model.smoothing_sigma
         self.weights = weights
         self.weights_sha256 = None if weights == RANDOM_WEIGHTS else weight_files.checksum(weights)
         self.domain = domain_index(domain, model.domains)
@@ -147,7 +147,7 @@ def predict_video(
     if batch_size < 1 or stride < 1:
         raise BadInputError(f"batch_size is {batch_size} and stride {stride}: both must be at least 1")
     if smoothing_sigma is None:
-        smoothing_sigma = getattr(predict_fn, "smoothing_sigma", postprocessing.SMOOTHING_SIGMA)
+        smoothing_sigma = getattr(predict_fn, "smoothing_sigma", SMOOTHING_SIGMA)
     clip_frames = getattr(predict_fn, "clip_frames", CLIP_FRAMES)
     originals: collections.deque[np.ndarray] = collections.deque()
 
