@@ -31,12 +31,14 @@ class Prediction:
       index: of the frame, from 0.
       frame: uint8 [H,W,3], as it came in.
       saliency_map: uint8 [H,W].
+      network_map: float32 [h,w] in 0..255, the same at the network's size and not rounded.
       conspicuity_maps: uint8 [L,H,W], shallow to deep; None unless asked for.
     """
 
     index: int
     frame: np.ndarray
     saliency_map: np.ndarray
+    network_map: np.ndarray
     conspicuity_maps: np.ndarray | None = None
 
 
@@ -191,4 +193,4 @@ def _between(previous: tuple[int, np.ndarray] | None, following: tuple[int, np.n
 
 def _prediction(index: int, frame: np.ndarray, maps: np.ndarray) -> Prediction:
     pixels = [postprocessing.to_pixels(single, frame.shape[:2]) for single in maps]
-    return Prediction(index, frame, pixels[0], np.stack(pixels[1:]) if len(pixels) > 1 else None)
+    return Prediction(index, frame, pixels[0], maps[0], np.stack(pixels[1:]) if len(pixels) > 1 else None)

@@ -31,9 +31,7 @@ def test_lambda_may_change_without_tracing_again():
     assert gradient.experimental_get_tracing_count() == 1
 
 
-@pytest.mark.parametrize(
-    ("progress", "expected"), [(0.0, 0.0), (0.1, (math.e - 1) / (math.e + 1)), (1.0, 0.9999092)]
-)
+@pytest.mark.parametrize(("progress", "expected"), [(0.0, 0.0), (0.1, (math.e - 1) / (math.e + 1)), (1.0, 0.9999092)])
 def test_schedule_is_equation_5(progress, expected):
     assert float(domain_adaptation.reversal_schedule(progress)) == pytest.approx(expected, abs=1e-6)
 

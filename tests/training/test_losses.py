@@ -11,9 +11,7 @@ def test_kl_divergence_by_hand():
     ground_truth = tf.constant([[[2.0, 0.0], [2.0, 0.0]], [[0.0, 4.0], [0.0, 0.0]]])
     saliency_map = tf.constant([[[1.0, 1.0], [1.0, 1.0]], [[3.0, 1.0], [0.0, 0.0]]])
     # Half of the mass on two quarters: 2 * 0.5 ln(0.5 / 0.25); all of it on a quarter: ln(1 / 0.25).
-    np.testing.assert_allclose(
-        losses.kl_divergence(ground_truth, saliency_map), [math.log(2), math.log(4)], rtol=1e-6
-    )
+    np.testing.assert_allclose(losses.kl_divergence(ground_truth, saliency_map), [math.log(2), math.log(4)], rtol=1e-6)
 
 
 def test_kl_divergence_of_a_map_from_itself_is_zero_at_any_scale():

@@ -1,0 +1,75 @@
+"""Scores predictions with the benchmark's metrics.
+
+    python tools/evaluate.py --data_dir=prepared/osie --split=test --output_dir=out/osie
+    python tools/evaluate.py --data_dir=/data/DHF1K --split=validation --weights=hd2s.weights.h5 --output_dir=out/dhf1k
+    python tools/evaluate.py --data_dir=/data/DHF1K --split=validation --predictions=their_maps --output_dir=out/theirs
+    python tools/evaluate.py --data_dir=/data/DHF1K --split=test --weights=baseline:centre --output_dir=out/centre
+
+The data is a folder of tools/prepare_dataset.py, or a data set as it is distributed, which is scored at its full size.
+Writes metrics.json, per_video.csv, per_frame.csv.gz and report.html. See hd2s_tf/evaluation/protocol.py for each choice.
+"""
+
+from absl import flags
+
+from hd2s_tf import command_line
+
+_DATA_DIR = flags.DEFINE_string("data_dir", None, "Prepared data, or a data set's own folder.", required=True)
+_SPLIT = flags.DEFINE_string("split", "test", "train, validation, test (or all).")
+_OUTPUT_DIR = flags.DEFINE_string("output_dir", None, "Folder to write to.", required=True)
+_LAYOUT = flags.DEFINE_string("layout", None, "Layout of a data set's own folder; recognised if not given.")
+_VIDEOS = flags.DEFINE_list("videos", [], "Names of the videos to score; all if not given.")
+
+_WEIGHTS = flags.DEFINE_string("weights", None, "A .weights.h5 file, 'auto', or baseline:centre|mean_map|uniform.")
+_SAVED_MODEL = flags.DEFINE_string("saved_model", None, "A SavedModel of tools/export_saved_model.py.")
+_PREDICTIONS = flags.DEFINE_string("predictions", None, "A folder of <video>/<frame>.png.")
+_SERVER = flags.DEFINE_string("server", None, "A server's model, as grpc://host:port/model.")
+_PRESET = flags.DEFINE_string("preset", None, "Model; default: what the weights name, or hd2s_tiny.")
+_DOMAIN = flags.DEFINE_string("domain", None, "Data set that a domain-specific model predicts for.")
+_PRECISION = flags.DEFINE_enum("precision", "auto", ["auto", "float32", "bfloat16"], "Arithmetic of the network.")
+_BATCH_SIZE = flags.DEFINE_integer("batch_size", 4, "Windows predicted at a time.", lower_bound=1)
+_STRIDE = flags.DEFINE_integer("stride", 1, "Predict every n-th frame and interpolate between.", lower_bound=1)
+_SMOOTHING_SIGMA = flags.DEFINE_float("smoothing_sigma", None, "Gaussian filter of the maps; default: the model's.")
+
+_EVERY = flags.DEFINE_integer("every", 1, "Score every n-th frame only.", lower_bound=1)
+_ROUND = flags.DEFINE_bool("round", True, "Whether predictions are rounded to 8 bits, as the benchmark's files are.")
+_SEED = flags.DEFINE_integer("seed", 0, "Of shuffled AUC's draws.")
+_ALLOW_MISSING = flags.DEFINE_bool("allow_missing", False, "Whether frames without a prediction are left out.")
+_SUBMISSION_DIR = flags.DEFINE_string(
+    "submission_dir", None, "Where to write the maps as DHF1K's benchmark wants them."
+)
+
+
+def main() -> None:
+    """Parses the flags and evaluates."""
+    from hd2s_tf.errors import BadInputError
+    from hd2s_tf.evaluation import job, protocol
+
+    targets = [target for target in (_WEIGHTS.value, _SAVED_MODEL.value, _SERVER.value, _PREDICTIONS.value) if target]
+    if len(targets) > 1:
+        raise BadInputError("--weights, --saved_model, --server and --predictions exclude each other: give one")
+    request = job.Request(
+        target=_WEIGHTS.value or _SAVED_MODEL.value or _SERVER.value or "auto",
+        preset=_PRESET.value,
+        domain=_DOMAIN.value,
+        precision=_PRECISION.value,
+        predictions_dir=_PREDICTIONS.value,
+        allow_missing=_ALLOW_MISSING.value,
+        batch_size=_BATCH_SIZE.value,
+        stride=_STRIDE.value,
+        smoothing_sigma=_SMOOTHING_SIGMA.value,
+        submission_dir=_SUBMISSION_DIR.value,
+    )
+    choices = protocol.Protocol(round_to_8_bits=_ROUND.value, seed=_SEED.value, every=_EVERY.value)
+    job.evaluate(
+        request,
+        _DATA_DIR.value,
+        _SPLIT.value,
+        _OUTPUT_DIR.value,
+        layout=_LAYOUT.value,
+        names=tuple(_VIDEOS.value),
+        choices=choices,
+    )
+
+
+if __name__ == "__main__":
+    command_line.run(main)
