@@ -6,7 +6,8 @@
     python tools/evaluate.py --data_dir=/data/DHF1K --split=test --weights=baseline:centre --output_dir=out/centre
 
 The data is a folder of tools/prepare_dataset.py, or a data set as it is distributed, which is scored at its full size.
-Writes metrics.json, per_video.csv, per_frame.csv.gz and report.html. See hd2s_tf/evaluation/protocol.py for each choice.
+Writes metrics.json, per_video.csv, per_frame.csv.gz and report.html. See hd2s_tf/evaluation/protocol.py for each
+choice.
 """
 
 from absl import flags
@@ -34,9 +35,7 @@ _EVERY = flags.DEFINE_integer("every", 1, "Score every n-th frame only.", lower_
 _ROUND = flags.DEFINE_bool("round", True, "Whether predictions are rounded to 8 bits, as the benchmark's files are.")
 _SEED = flags.DEFINE_integer("seed", 0, "Of shuffled AUC's draws.")
 _ALLOW_MISSING = flags.DEFINE_bool("allow_missing", False, "Whether frames without a prediction are left out.")
-_SUBMISSION_DIR = flags.DEFINE_string(
-    "submission_dir", None, "Where to write the maps as DHF1K's benchmark wants them."
-)
+_SUBMISSION_DIR = flags.DEFINE_string("submission_dir", None, "Where to write the maps as DHF1K wants them.")
 
 
 def main() -> None:

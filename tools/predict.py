@@ -23,7 +23,7 @@ _DOMAIN = flags.DEFINE_string(
 _SMOOTHING_SIGMA = flags.DEFINE_float(
     "smoothing_sigma",
     None,
-    "Gaussian filter of the maps, in pixels at 128x192; default: 5 for the paper's models, 0 for hd2s_tiny.",
+    "Gaussian filter of the maps, in pixels at 128x192; default: 5, hd2s_tiny 0.",
 )
 _BATCH_SIZE = flags.DEFINE_integer("batch_size", 4, "Windows predicted at a time.", lower_bound=1)
 _OVERLAY = flags.DEFINE_bool("overlay", True, "Whether to write overlay.mp4.")

@@ -129,7 +129,11 @@ def _predictor(
         return predictions.from_folder(folder, videos, request.allow_missing), {"predictions": folder}
     if request.target.startswith(BASELINE_PREFIX):
         name = request.target.removeprefix(BASELINE_PREFIX)
-        training = lambda: open_videos(data_dir, "train", layout)  # noqa: E731
+        scored = {video.name for video in videos}
+
+        def training() -> list[ScoredVideo]:
+            return [video for video in open_videos(data_dir, "train", layout) if video.name not in scored]
+
         return predictions.from_baseline(name, training), {"weights": request.target}
     predict_fn = load_predict_fn(request.target, request.preset, request.domain, request.precision)
     about = {

@@ -1,8 +1,8 @@
 """Saliency metrics of one frame, in agreement with the DHF1K benchmark's MATLAB code.
 
 Every function takes arrays of one size [H,W] and returns a float. Where a metric is undefined (no fixation, a constant
-map) it is NaN, which the caller counts, except where theory gives a value: a constant map has AUC 0.5 and NSS 0. NSS, CC
-and the AUCs do not change when the map is scaled or shifted. Definitions: Bylinskii et al., "What do different
+map) it is NaN, which the caller counts, except where theory gives a value: a constant map has AUC 0.5 and NSS 0. NSS,
+CC and the AUCs do not change when the map is scaled or shifted. Definitions: Bylinskii et al., "What do different
 evaluation metrics tell us about saliency models?", TPAMI 2019.
 """
 

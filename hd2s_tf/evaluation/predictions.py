@@ -128,4 +128,6 @@ def _mean_map(videos: Sequence[ScoredVideo], frames_per_video: int = 50) -> np.n
                 resized = preprocessing.resize(truth.saliency_map.astype(np.float32), _BASELINE_SIZE)
                 mean += resized / resized.sum()
         total += mean / max(mean.sum(), 1e-12)
+    if not total.any():
+        raise BadInputError("baseline:mean_map needs training videos beside the ones that are scored")
     return (255 * total / total.max()).astype(np.float32)

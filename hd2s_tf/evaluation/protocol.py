@@ -1,10 +1,10 @@
 """From frames to a data set's score, every choice written down.
 
 A prediction is resized to the ground truth's size (pixel areas averaged where it shrinks, bilinear where it grows) and
-rounded to 8 bits, as the benchmark's PNG files are. Each metric is computed for each frame; its mean over the frames of a
-video where it is defined is the video's score. Reported are both the mean over videos and over all frames. Frames without
-fixations have no NSS and AUC; they are counted. The other fixations of shuffled AUC come from `other_frames` frames of
-other videos, drawn for each frame from a pool of at most `pool_frames` frames, all by the seed.
+rounded to 8 bits, as the benchmark's PNG files are. Each metric is computed for each frame; its mean over the frames
+of a video where it is defined is the video's score. Reported are both the mean over videos and over all frames. Frames
+without fixations have no NSS and AUC; they are counted. The other fixations of shuffled AUC come from `other_frames`
+frames of other videos, drawn for each frame from a pool of at most `pool_frames` frames, all by the seed.
 """
 
 import dataclasses

@@ -140,10 +140,8 @@ def _grids(examples: Sequence[dict]) -> str:
             for example in chosen
         )
         parts.append(f"<h2>{title}</h2>{figures}")
-    legend = (
-        "From left to right: the frame (if a network predicted it), ground truth, prediction, conspicuity maps from"
-    )
-    return f"<p>{legend} shallow to deep.</p>" + "".join(parts)
+    legend = "From left to right: the frame (if a network predicted it), ground truth, prediction, conspicuity maps"
+    return f"<p>{legend} from shallow to deep.</p>" + "".join(parts)
 
 
 def _picture(png: bytes, caption: str) -> str:
