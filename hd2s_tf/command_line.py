@@ -30,10 +30,17 @@ def run(main: Callable[[], None]) -> None:
 
 def _parse(argv: list[str]) -> list[str]:
     try:
-        return flags.FLAGS(argv)
+        left = flags.FLAGS(argv)
+        for name in flags.FLAGS:
+            # A configuration that could not be loaded says so when its value is asked for.
+            _ = flags.FLAGS[name].value
+        return left
     except flags.Error as error:
         _say(str(error))
-        sys.exit(BAD_INPUT)
+    except (AttributeError, KeyError, TypeError, ValueError, OSError) as error:
+        # So a configuration's flags report an unknown name, a value of another type or a file that is not there.
+        _say(f"bad flags: {type(error).__name__}: {error}")
+    sys.exit(BAD_INPUT)
 
 
 def _status(main: Callable[[], None], argv: list[str]) -> int:

@@ -229,3 +229,17 @@ def _video(entry: dict, shard: str) -> Video:
     targets = np.ones(len(entry["offsets"]) - 1, bool)
     targets[entry["without_target"]] = False
     return Video(entry["name"], shard, np.array(entry["offsets"], np.int64), targets)
+
+
+def load_splits(data_dir: str | os.PathLike, splits: tuple[str, ...] = ()) -> list[Dataset]:
+    """Opens the splits named, or all that are prepared.
+
+    Raises:
+      BadInputError: there are none, or one that `load_dataset` refuses.
+    """
+    if not paths.is_folder(data_dir):
+        raise BadInputError(f"{data_dir}: no such folder")
+    found = [name for name in paths.list_folder(data_dir) if paths.exists(paths.join(data_dir, name, DATASET))]
+    if not (splits or found):
+        raise BadInputError(f"{data_dir}: no prepared data")
+    return [load_dataset(data_dir, split) for split in splits or found]

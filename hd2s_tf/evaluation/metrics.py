@@ -25,16 +25,18 @@ def nss(saliency_map: np.ndarray, fixation_map: np.ndarray) -> float:
     saliency, fixated = _check(saliency_map, fixation_map)
     if not fixated.any():
         return np.nan
-    deviation = saliency.std(ddof=1)
-    return float((saliency[fixated].mean() - saliency.mean()) / deviation) if deviation > 0 else 0.0
+    if _constant(saliency):
+        return 0.0
+    return float((saliency[fixated].mean() - saliency.mean()) / saliency.std(ddof=1))
 
 
 def cc(saliency_map: np.ndarray, ground_truth_map: np.ndarray) -> float:
     """Pearson's correlation of two maps, real [H,W]."""
     first, second = _check_maps(saliency_map, ground_truth_map)
+    if _constant(first) or _constant(second):
+        return np.nan
     first, second = (values.ravel() - values.mean() for values in (first, second))
-    norm = np.sqrt(first.dot(first) * second.dot(second))
-    return float(first.dot(second) / norm) if norm > 0 else np.nan
+    return float(first.dot(second) / np.sqrt(first.dot(first) * second.dot(second)))
 
 
 def sim(saliency_map: np.ndarray, ground_truth_map: np.ndarray) -> float:
@@ -45,11 +47,13 @@ def sim(saliency_map: np.ndarray, ground_truth_map: np.ndarray) -> float:
 
 def kl_divergence(saliency_map: np.ndarray, ground_truth_map: np.ndarray) -> float:
     """Kullback-Leibler divergence of the ground truth from the map, both non-negative and normalised to sum one."""
-    first, second = (_distribution(values) for values in _check_maps(saliency_map, ground_truth_map))
+    first, second = _check_maps(saliency_map, ground_truth_map)
+    if first.sum() <= 0 or second.sum() <= 0:
+        return np.nan
     # Where the ground truth is zero, so is the term.
     present = second > 0
-    shares = second[present]
-    return _nan_if_undefined(first, float((shares * np.log(_EPSILON + shares / (first[present] + _EPSILON))).sum()))
+    shares = second[present] / second.sum()
+    return float((shares * np.log(_EPSILON + shares / (first[present] / first.sum() + _EPSILON))).sum())
 
 
 def information_gain(saliency_map: np.ndarray, fixation_map: np.ndarray, baseline_map: np.ndarray) -> float:
@@ -159,6 +163,11 @@ def _area(hit_rate: np.ndarray, false_alarm_rate: np.ndarray) -> float:
     return float(np.trapz(hits, false_alarms))
 
 
+def _constant(values: np.ndarray) -> bool:
+    # Not by the deviation, which rounding keeps from being zero.
+    return values.min() == values.max()
+
+
 def _stretched(values: np.ndarray) -> np.ndarray:
     low, high = values.min(), values.max()
     return (values - low) / (high - low) if high > low else np.full(values.shape, np.nan)
@@ -167,10 +176,6 @@ def _stretched(values: np.ndarray) -> np.ndarray:
 def _distribution(values: np.ndarray) -> np.ndarray:
     total = values.sum()
     return values / total if total > 0 else np.full(values.shape, np.nan)
-
-
-def _nan_if_undefined(values: np.ndarray, result: float) -> float:
-    return result if np.isfinite(values.flat[0]) and result == result else np.nan
 
 
 def _check(saliency_map: np.ndarray, fixation_map: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

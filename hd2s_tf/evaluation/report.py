@@ -167,7 +167,9 @@ def _bars(videos: dict[str, dict[str, float]]) -> bytes:
     figure, axes = _figure(2, 3, (13, 6.5))
     for axis, metric in zip(axes.flat, METRICS, strict=True):
         scored = sorted(((values[metric], name) for name, values in videos.items() if np.isfinite(values[metric])))
-        scored = scored[::-1][:_MOST_BARS]
+        if metric != "kl_divergence":
+            scored = scored[::-1]
+        scored = scored[:_MOST_BARS]
         axis.bar(range(len(scored)), [value for value, _ in scored], color="#4878cf")
         axis.set_title(_TITLES[metric], fontsize=10)
         if len(scored) <= 20:

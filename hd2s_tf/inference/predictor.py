@@ -13,7 +13,7 @@ from hd2s_tf.errors import BadInputError, RunError
 from hd2s_tf.inference import postprocessing
 from hd2s_tf.inference.windows import Window, windows
 from hd2s_tf.models import weights as weight_files
-from hd2s_tf.models.hd2s import CLIP_FRAMES, FRAME_SIZE, HD2S, SMOOTHING_SIGMA
+from hd2s_tf.models.hd2s import CLIP_FRAMES, FRAME_SIZE, HD2S, SHAPING_ARGUMENTS, SMOOTHING_SIGMA
 
 RANDOM_WEIGHTS = "random"
 DEFAULT_PRESET = "hd2s_tiny"
@@ -100,7 +100,7 @@ def load_predict_fn(
 
     Args:
       target: "auto" for the weights in the box, "random", or a `.weights.h5` file.
-      preset: its preset; None for the one the file names, or `hd2s_tiny`.
+      preset: its preset; None for what the file says, or `hd2s_tiny`.
       domain: the data set that a domain-specific model shall predict for.
       precision: "float32", "bfloat16" or "auto".
 
@@ -112,10 +112,24 @@ def load_predict_fn(
         return ModelPredictFn(HD2S.from_preset(preset or DEFAULT_PRESET, weights=None), domain=domain)
     if target == "auto":
         target = weight_files.bundled(preset or DEFAULT_PRESET)
-    settings = weight_files.settings(target)
-    preset = preset or settings.get("preset", DEFAULT_PRESET)
-    model = HD2S.from_preset(preset, target, domains=settings.get("domains"))
-    return ModelPredictFn(model, target, domain)
+    return ModelPredictFn(load_model(target, preset), target, domain)
+
+
+def load_model(path: str, preset: str | None = None) -> HD2S:
+    """Creates the model that a weight file is of.
+
+    Args:
+      path: of the `.weights.h5` file.
+      preset: its preset; None for the model that the file describes.
+
+    Raises:
+      BadInputError: no such file or preset, or weights that do not fit.
+    """
+    settings = weight_files.settings(path)
+    if preset is not None:
+        return HD2S.from_preset(preset, path, domains=settings.get("domains"))
+    arguments = {name: settings[name] for name in SHAPING_ARGUMENTS if name in settings}
+    return HD2S.from_preset(settings.get("preset", DEFAULT_PRESET), path, **arguments)
 
 
 def predict_video(

@@ -13,7 +13,7 @@ import tensorflow as tf
 
 from hd2s_tf.data import paths
 from hd2s_tf.errors import BadInputError
-from hd2s_tf.models.hd2s import SHAPING_ARGUMENTS, SIZE_DIVISOR
+from hd2s_tf.models.hd2s import PRESETS, SHAPING_ARGUMENTS, SIZE_DIVISOR
 from hd2s_tf.models.s3d import S3D
 
 SUFFIX = ".weights.h5"
@@ -121,8 +121,10 @@ def bundled(preset: str) -> str:
     """The path of the weights in the box for a preset, their checksum verified.
 
     Raises:
-      BadInputError: none are in the box, or they are damaged.
+      BadInputError: no such preset, none are in the box, or they are damaged.
     """
+    if preset not in PRESETS:
+        raise BadInputError(f"no preset {preset!r}: the presets are {', '.join(PRESETS)}")
     path = _FOLDER / f"{preset}{SUFFIX}"
     if not path.exists():
         raise BadInputError(

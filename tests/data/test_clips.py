@@ -1,0 +1,142 @@
+import collections
+
+import numpy as np
+import pytest
+
+from hd2s_tf.data import clips, preparation, preprocessing, records, synthetic, video
+from hd2s_tf.data.augmentation import Augmentation
+from hd2s_tf.errors import BadInputError
+
+SIZE = (32, 48)
+
+
+@pytest.fixture(scope="module")
+def dataset(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("data")
+    synthetic.write_videos(folder / "source", videos=2, frames=20, size=(64, 96))
+    options = preparation.Options(*SIZE)
+    from hd2s_tf.data.layouts import Choice
+
+    preparation.prepare(
+        "dhf1k", str(folder / "source"), str(folder / "out"), options=options, choice=Choice(fraction=0), workers=1
+    )
+    return records.load_dataset(folder / "out", "train")
+
+
+@pytest.fixture(scope="module")
+def still(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("still")
+    for kind in ("images", "maps", "fixation"):
+        (folder / "source" / "training" / "a" / kind).mkdir(parents=True)
+        image = np.full((64, 96), 90, np.uint8)
+        (folder / "source" / "training" / "a" / kind / "a.png").write_bytes(video.png_bytes(image))
+    preparation.prepare(
+        "stills", str(folder / "source"), str(folder / "out"), options=preparation.Options(*SIZE), workers=1
+    )
+    return records.load_dataset(folder / "out", "train")
+
+
+def _batches(dataset, count, **arguments):
+    settings = {"batch_size": 4, "seed": 3, "size": SIZE, **arguments}
+    return [{k: v.numpy() for k, v in batch.items()} for batch in clips.clips(dataset, **settings).take(count)]
+
+
+def test_a_batchs_shapes_types_and_ranges(dataset):
+    batch = _batches(dataset, 1)[0]
+    assert {name: (values.shape, values.dtype.name) for name, values in batch.items()} == {
+        "clip": ((4, 16, *SIZE, 3), "float32"),
+        "domain": ((4,), "int32"),
+        "saliency_map": ((4, *SIZE), "float32"),
+        "fixation_map": ((4, *SIZE), "bool"),
+    }
+    assert -1 <= batch["clip"].min() < batch["clip"].max() <= 1
+    assert 0 <= batch["saliency_map"].min() < batch["saliency_map"].max() <= 1
+
+
+@pytest.mark.parametrize(
+    "augmentation", [Augmentation(), Augmentation(zoom=0.5, brightness=0.1, contrast=0.2, saturation=0.4, tempo=0.5)]
+)
+def test_batches_are_a_function_of_seed_and_step(dataset, augmentation):
+    batches = _batches(dataset, 5, augmentation=augmentation)
+    later = _batches(dataset, 2, augmentation=augmentation, start_step=3)
+    for first, second in zip(batches[3:], later, strict=True):
+        for name in first:
+            np.testing.assert_array_equal(first[name], second[name])
+    other = _batches(dataset, 1, augmentation=augmentation, seed=4)[0]
+    assert (other["clip"] != batches[0]["clip"]).any()
+
+
+def test_the_target_is_the_last_frames(dataset):
+    for batch in _batches(dataset, 4):
+        for clip, saliency_map in zip(batch["clip"], batch["saliency_map"], strict=True):
+            bright = np.argwhere(clip[-1].mean(-1) > 0.7).mean(0)
+            peak = np.unravel_index(saliency_map.argmax(), SIZE)
+            np.testing.assert_allclose(bright, peak, atol=2.5)
+
+
+def test_every_window_is_equally_likely(dataset):
+    sampler = clips._Sampler(dataset, 16, "windows", True)
+    generator = np.random.default_rng(0)
+    drawn = collections.Counter(_window_key(sampler.draw(generator, Augmentation())) for _ in range(2000))
+    # Two videos of 20 frames have 5 windows each.
+    assert len(drawn) == 10
+    assert min(drawn.values()) > 130
+    assert max(drawn.values()) < 270
+
+
+def _window_key(frames):
+    return frames[0].image + frames[-1].image
+
+
+def test_a_still_repeats(still):
+    batch = _batches(still, 1)[0]
+    assert (batch["clip"] == batch["clip"][:, :1]).all()
+
+
+def test_data_sets_take_turns(dataset, still):
+    batches = list(
+        clips.in_turn([dataset, still], domains=[0, 1], batch_size=2, seed=0, size=SIZE).take(4).as_numpy_iterator()
+    )
+    assert [batch["domain"].tolist() for batch in batches] == [[0, 0], [1, 1], [0, 0], [1, 1]]
+
+
+def test_unlabelled_batches_have_no_truth(dataset):
+    assert set(_batches(dataset, 1, labelled=False)[0]) == {"clip", "domain"}
+
+
+def test_evaluation_sees_every_window_once_in_order(dataset):
+    seen = [
+        (name.decode(), int(frame))
+        for batch in clips.evaluation_clips(dataset, batch_size=3, size=SIZE)
+        for name, frame in zip(batch["video"].numpy(), batch["frame"].numpy(), strict=True)
+    ]
+    assert seen == [(name, frame) for name in ("0001", "0002") for frame in range(15, 20)]
+
+
+def test_flips_move_clip_and_truth_alike(dataset):
+    plain = _batches(dataset, 3, augmentation=Augmentation(flip=False))
+    flipped = _batches(dataset, 3)
+    kinds = set()
+    for first, second in zip(plain, flipped, strict=True):
+        for index in range(4):
+            same = (first["clip"][index] == second["clip"][index]).all()
+            other = second if same else {name: values[..., ::-1] for name, values in second.items()}
+            np.testing.assert_array_equal(first["saliency_map"][index], other["saliency_map"][index])
+            np.testing.assert_array_equal(first["fixation_map"][index], other["fixation_map"][index])
+            kinds.add(bool(same))
+    assert kinds == {True, False}
+
+
+def test_an_unknown_sampling_is_refused(dataset):
+    with pytest.raises(BadInputError, match="windows, videos"):
+        clips.clips(dataset, batch_size=1, seed=0, sampling="frames")
+
+
+def test_reflection_against_the_slow_way():
+    for count in (1, 2, 5):
+        endless = [*range(count), *reversed(range(count))] * 20
+        np.testing.assert_array_equal(preprocessing.reflected(np.arange(20), count), endless[:20])
+
+
+def test_scaling_is_the_published_one():
+    np.testing.assert_allclose(preprocessing.scale(np.uint8([0, 255])), [-1, 1], atol=1e-7)

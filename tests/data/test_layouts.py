@@ -1,0 +1,133 @@
+import h5py
+import numpy as np
+import pytest
+import scipy.io
+
+from hd2s_tf.data import fixations, layouts, synthetic, video
+from hd2s_tf.data.layouts import Choice
+from hd2s_tf.errors import BadInputError
+
+
+def _png(path, value=0, size=(8, 12)):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(video.png_bytes(np.full(size, value, np.uint8)))
+
+
+def _ucf(folder, videos=("a", "b", "c"), frames=2, split="training"):
+    for name in videos:
+        for kind in ("images", "maps", "fixation"):
+            for frame in range(1, frames + 1):
+                _png(folder / split / name / kind / f"{frame:03d}.png", frame)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def dhf1k(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("dhf1k")
+    synthetic.write_videos(folder, videos=3, frames=4, size=(48, 64))
+    return folder
+
+
+def test_dhf1k(dhf1k):
+    records, problems = layouts.read_layout("dhf1k", dhf1k, Choice(fraction=0))
+    assert not problems
+    assert [record.name for record in records] == ["0001", "0002", "0003"]
+    assert {record.split for record in records} == {"train"}
+    assert records[0].frames.endswith("video/001.AVI")
+    assert [path.rsplit("/", 3)[1:] for path in records[0].map_paths[:2]] == [
+        ["0001", "maps", "0001.png"],
+        ["0001", "maps", "0002.png"],
+    ]
+    assert len(list(records[0].open())) == len(records[0].fixation_paths) == 4
+
+
+def test_dhf1ks_splits_are_by_number(tmp_path):
+    synthetic.write_videos(tmp_path, videos=1, frames=2, size=(48, 64))
+    for number in (601, 701):
+        (tmp_path / "video" / f"{number}.AVI").write_bytes((tmp_path / "video" / "001.AVI").read_bytes())
+    (tmp_path / "annotation" / "0601").symlink_to(tmp_path / "annotation" / "0001")
+    records, problems = layouts.read_layout("dhf1k", tmp_path)
+    assert not problems
+    assert {record.name: record.split for record in records} == {"0001": "train", "0601": "validation", "0701": "test"}
+    assert not records[-1].map_paths
+
+
+def test_named_and_chosen_validation_videos(dhf1k, tmp_path):
+    records, _ = layouts.read_layout("dhf1k", dhf1k, Choice(names=("0002",)))
+    assert [record.name for record in records if record.split == "validation"] == ["0002"]
+    with pytest.raises(BadInputError, match="not among the training videos: 0009"):
+        layouts.read_layout("dhf1k", dhf1k, Choice(names=("0009",)))
+    _ucf(tmp_path, [f"v{number:02d}" for number in range(20)], frames=1)
+    chosen = [
+        [record.name for record in layouts.read_layout("ucf_sports", tmp_path, Choice(seed=seed))[0]
+         if record.split == "validation"]
+        for seed in (0, 0, 1)
+    ]  # fmt: skip
+    assert chosen[0] == chosen[1] != chosen[2]
+    assert len(chosen[0]) == 2
+
+
+@pytest.mark.parametrize("layout", ["ucf_sports", "hollywood2", "stills"])
+def test_ucf(tmp_path, layout):
+    _ucf(_ucf(tmp_path), ("d",), split="testing")
+    records, problems = layouts.read_layout(layout, tmp_path, Choice(fraction=0))
+    assert not problems
+    assert [(record.name, record.split) for record in records] == [
+        ("a", "train"), ("b", "train"), ("c", "train"), ("d", "test"),
+    ]  # fmt: skip
+    assert len(records[0].frames) == len(records[0].map_paths) == 2
+
+
+def test_ledov(tmp_path):
+    for path in ("a/one.mp4", "b/two.avi", "three.mp4"):
+        (tmp_path / path).parent.mkdir(exist_ok=True)
+        (tmp_path / path).write_bytes(b"x")
+    records, _ = layouts.read_layout("ledov", tmp_path, Choice(fraction=0))
+    assert [record.name for record in records] == ["one", "three", "two"]
+    assert not records[0].map_paths
+    (tmp_path / "Training.txt").write_text("two\n")
+    (tmp_path / "Testing.txt").write_text("one\nmissing\n")
+    records, problems = layouts.read_layout("ledov", tmp_path)
+    assert [(record.name, record.split) for record in records] == [("two", "train"), ("one", "test")]
+    assert "missing" in problems[0]
+
+
+def test_maps_that_do_not_match_are_named(tmp_path):
+    _ucf(tmp_path)
+    (tmp_path / "training" / "a" / "maps" / "002.png").unlink()
+    records, problems = layouts.read_layout("ucf_sports", tmp_path, Choice(fraction=0))
+    assert [record.name for record in records] == ["b", "c"]
+    assert "a/images/002.png: nothing of this name" in problems[0]
+
+
+def test_a_map_missing_in_the_middle_is_named(dhf1k, tmp_path):
+    synthetic.write_videos(tmp_path, videos=1, frames=4, size=(48, 64))
+    for kind in ("maps", "fixation"):
+        (tmp_path / "annotation" / "0001" / kind / "0002.png").unlink()
+    _, problems = layouts.read_layout("dhf1k", tmp_path)
+    assert "the next map is number 3, not 2" in problems[0]
+
+
+def test_folders_that_are_no_data_set(tmp_path):
+    for layout, message in (("dhf1k", "layout dhf1k has it"), ("ucf_sports", "no videos"), ("x", "no layout 'x'")):
+        with pytest.raises(BadInputError, match=message):
+            layouts.read_layout(layout, tmp_path)
+    with pytest.raises(BadInputError, match="no such folder"):
+        layouts.read_layout("dhf1k", tmp_path / "nothing")
+
+
+def test_fixations_from_png_and_both_kinds_of_matlab_files(tmp_path):
+    fixation_map = np.zeros((6, 9), bool)
+    fixation_map[1, 7] = fixation_map[5, 0] = True
+    (tmp_path / "a.png").write_bytes(video.png_bytes(fixation_map * np.uint8(255)))
+    scipy.io.savemat(tmp_path / "b.mat", {"I": fixation_map.astype(np.uint8)})
+    with h5py.File(tmp_path / "c.mat", "w", userblock_size=512) as file:
+        file["I"] = fixation_map.astype(np.uint8).T
+    for name in ("a.png", "b.mat", "c.mat"):
+        np.testing.assert_array_equal(fixations.read_fixation_map(str(tmp_path / name)), fixation_map)
+    (tmp_path / "d.mat").write_bytes(b"broken")
+    with pytest.raises(BadInputError, match="d.mat: not a MATLAB file"):
+        fixations.read_fixation_map(str(tmp_path / "d.mat"))
+    points = fixations.points(fixation_map)
+    np.testing.assert_array_equal(fixations.to_map(points, (6, 9)), fixation_map)
+    assert fixations.to_map(points, (18, 27))[4, 22]

@@ -1,0 +1,152 @@
+import hashlib
+import json
+import shutil
+
+import numpy as np
+import pytest
+
+from hd2s_tf.data import layouts, preparation, records, synthetic, video
+from hd2s_tf.errors import BadInputError, RunError
+
+
+@pytest.fixture(scope="module")
+def source(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("source")
+    synthetic.write_videos(folder, videos=3, frames=20, size=(64, 96))
+    return folder
+
+
+def _prepare(source, output, **arguments):
+    options = preparation.Options(32, 48)
+    choice = layouts.Choice(names=("0003",))
+    return preparation.prepare(
+        "dhf1k", str(source), str(output), options=options, choice=choice, workers=1, **arguments
+    )
+
+
+@pytest.fixture(scope="module")
+def prepared(source, tmp_path_factory):
+    output = tmp_path_factory.mktemp("prepared")
+    _prepare(source, output)
+    return output
+
+
+def _files(folder):
+    return {
+        str(path.relative_to(folder)): hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in folder.rglob("*")
+        if path.is_file()
+    }
+
+
+def test_the_description_says_what_is_there(prepared):
+    information = json.loads((prepared / "train" / "dataset.json").read_text())
+    assert information["counts"] == {"videos": 2, "frames": 40, "frames_without_target": 0}
+    assert information["videos"] == ["0001", "0002"]
+    shard = information["shards"][0]
+    assert hashlib.sha256((prepared / "train" / shard["file"]).read_bytes()).hexdigest() == shard["sha256"]
+    assert records.load_dataset(prepared, "validation").videos[0].name == "0003"
+
+
+def test_frames_maps_and_fixations_are_the_sources(source, prepared):
+    stored = records.load_dataset(prepared, "train").videos[1].read(np.array([7]))[0]
+    truth = video.read_map(str(source / "annotation" / "0002" / "maps" / "0008.png"))
+    point = np.unravel_index(truth.argmax(), truth.shape)
+    np.testing.assert_allclose(stored.fixations[0] * truth.shape, np.array(point) + 0.5, atol=1.0)
+    assert stored.image[:2] == b"\xff\xd8"
+
+
+def test_shards_are_tfrecords(prepared):
+    import tensorflow as tf
+
+    path = next((prepared / "train").glob("*.tfrecord"))
+    assert sum(1 for _ in tf.data.TFRecordDataset(str(path))) == 40
+
+
+def test_an_interrupted_preparation_ends_like_a_whole_one(source, prepared, tmp_path, monkeypatch):
+    monkeypatch.setattr(preparation, "_SHARD_FRAMES", 20)
+    whole, resumed = tmp_path / "whole", tmp_path / "resumed"
+    _prepare(source, whole)
+    shutil.copytree(whole, resumed)
+    # As after a kill: no description, one shard missing, one half written under its temporary name.
+    (resumed / "train" / "dataset.json").unlink()
+    first, second = sorted((resumed / "train").glob("*.tfrecord"))
+    (resumed / "train" / f"{second.name}.12345678.tmp").write_bytes(second.read_bytes()[:100])
+    second.unlink()
+    kept = first.stat().st_mtime_ns
+    with pytest.raises(BadInputError, match="not finished"):
+        records.load_dataset(resumed, "train")
+    _prepare(source, resumed)
+    assert first.stat().st_mtime_ns == kept
+    assert _files(resumed) == _files(whole)
+
+
+def test_broken_videos_are_named_or_left_out(source, tmp_path):
+    folder = tmp_path / "source"
+    shutil.copytree(source, folder)
+    (folder / "annotation" / "0001" / "maps" / "0004.png").write_bytes(b"broken")
+    with pytest.raises(BadInputError, match="0001/maps/0004.png: not an image"):
+        _prepare(folder, tmp_path / "out")
+    written = _prepare(folder, tmp_path / "out", skip_bad=True)["train"]
+    assert written["videos"] == ["0002"]
+    assert "0004.png" in written["left_out"][0]
+
+
+def test_a_truncated_video_is_named(source, tmp_path):
+    folder = tmp_path / "source"
+    shutil.copytree(source, folder)
+    path = folder / "video" / "002.AVI"
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+    with pytest.raises(BadInputError, match="002.AVI"):
+        _prepare(folder, tmp_path / "out")
+
+
+def test_maps_of_another_aspect_and_black_maps(source, tmp_path):
+    folder = tmp_path / "source"
+    shutil.copytree(source, folder)
+    black = folder / "annotation" / "0001" / "maps" / "0004.png"
+    black.write_bytes(video.png_bytes(np.zeros((64, 96), np.uint8)))
+    written = _prepare(folder, tmp_path / "out")["train"]
+    assert written["counts"]["frames_without_target"] == 1
+    loaded = records.load_dataset(tmp_path / "out", "train")
+    assert not loaded.videos[0].targets[3]
+    assert loaded.videos[0].targets.sum() == 19
+    black.write_bytes(video.png_bytes(np.ones((96, 96), np.uint8)))
+    with pytest.raises(BadInputError, match="0004.png: the map is 96x96, its frame 96x64"):
+        _prepare(folder, tmp_path / "out")
+
+
+def test_damaged_shards_are_found(prepared, tmp_path):
+    folder = tmp_path / "damaged"
+    shutil.copytree(prepared, folder)
+    path = next((folder / "train").glob("*.tfrecord"))
+    data = bytearray(path.read_bytes())
+    loaded = records.load_dataset(folder, "train")
+    data[int(loaded.videos[0].offsets[3]) + 40] ^= 1
+    path.write_bytes(bytes(data))
+    with pytest.raises(RunError, match="0001, frame 4, fails its checksum"):
+        loaded.videos[0].read(np.arange(16))
+    assert loaded.videos[0].read(np.array([2]))
+    path.write_bytes(bytes(data[:-5]))
+    with pytest.raises(BadInputError, match="missing or truncated"):
+        records.load_dataset(folder, "train")
+
+
+def test_a_disk_that_fills_up(source, tmp_path, monkeypatch):
+    import errno
+
+    from hd2s_tf.data import paths
+
+    def full(path, data):
+        raise OSError(errno.ENOSPC, "No space left on device", path)
+
+    monkeypatch.setattr(paths, "write_bytes", full)
+    videos, _ = layouts.read_layout("dhf1k", source)
+    with pytest.raises(RunError, match="shard.tfrecord: cannot be written: No space left"):
+        preparation._write_shard(str(tmp_path / "shard"), videos[:1], preparation.Options(32, 48), False)
+
+
+@pytest.mark.parametrize("options", [{"height": 8}, {"width": 10000}, {"jpeg_quality": 0}])
+def test_options_that_make_no_sense(source, tmp_path, options):
+    with pytest.raises(BadInputError):
+        preparation.prepare("dhf1k", str(source), str(tmp_path), options=preparation.Options(**options))

@@ -1,0 +1,90 @@
+import numpy as np
+import pytest
+
+from hd2s_tf.errors import BadInputError, RunError
+from hd2s_tf.inference import predictor
+from hd2s_tf.inference.predictor import load_predict_fn, predict_video
+
+
+def _last_pixel(clips):
+    """A `predict_fn` whose map is bright in the row that is the number of the window's last frame."""
+    maps = np.zeros((len(clips), 128, 192), np.float32)
+    for saliency_map, clip in zip(maps, clips, strict=True):
+        saliency_map[clip[-1, 0, 0, 0]] = 0.5
+    return maps
+
+
+def _frames(count, size=(128, 192)):
+    return [np.full((*size, 3), index, np.uint8) for index in range(count)]
+
+
+@pytest.mark.parametrize("count", [1, 2, 15, 16, 17, 30, 31, 100])
+@pytest.mark.parametrize("batch_size", [1, 4])
+def test_one_map_a_frame_in_order(count, batch_size):
+    predictions = list(predict_video(_last_pixel, _frames(count), batch_size=batch_size, smoothing_sigma=0))
+    assert [prediction.index for prediction in predictions] == list(range(count))
+    for prediction in predictions:
+        assert prediction.saliency_map.argmax() // 192 == prediction.index
+        assert prediction.saliency_map.max() == 255
+        assert (prediction.frame == prediction.index).all()
+
+
+def test_a_stride_interpolates_between_predicted_maps():
+    predictions = list(predict_video(_last_pixel, _frames(5), stride=4, smoothing_sigma=0))
+    assert len(predictions) == 5
+    middle = predictions[2].network_map
+    assert middle[0, 0] == pytest.approx(127.5)
+    assert middle[4, 0] == pytest.approx(127.5)
+    assert predictions[4].network_map[4, 0] == 255
+
+
+def test_maps_have_the_frames_size():
+    prediction = next(predict_video(_last_pixel, _frames(3, (90, 70))))
+    assert prediction.saliency_map.shape == (90, 70)
+    assert prediction.saliency_map.dtype == np.uint8
+
+
+def test_maps_that_are_not_finite_stop_the_run():
+    with pytest.raises(RunError, match="frames 0 to 1: .* not finite"):
+        list(predict_video(lambda clips: np.full((len(clips), 128, 192), np.nan), _frames(2)))
+
+
+@pytest.mark.parametrize("arguments", [{"batch_size": 0}, {"stride": 0}])
+def test_settings_that_make_no_sense(arguments):
+    with pytest.raises(BadInputError, match="at least 1"):
+        next(predict_video(_last_pixel, _frames(1), **arguments))
+
+
+def test_domains_are_found_by_name():
+    assert predictor.domain_index("ucfsports", ("DHF1K", "UCFSports")) == 1
+    assert predictor.domain_index(None, ()) == 0
+    for name, domains, message in (
+        ("other", ("DHF1K",), "no domain 'other': this model has DHF1K"),
+        (None, ("DHF1K",), "no domain is given"),
+        ("DHF1K", (), "not domain-specific"),
+    ):
+        with pytest.raises(BadInputError, match=message):
+            predictor.domain_index(name, domains)
+
+
+def test_the_model_in_the_box_sees_a_bright_disc():
+    frames = _frames(1, (128, 192))
+    frames[0][:] = 60
+    rows, columns = np.mgrid[:128, :192]
+    frames[0][(rows - 40) ** 2 + (columns - 130) ** 2 < 144] = (250, 220, 200)
+    predict_fn = load_predict_fn("auto")
+    assert predict_fn.smoothing_sigma == 0
+    prediction = next(predict_video(predict_fn, frames))
+    peak = np.unravel_index(prediction.saliency_map.argmax(), (128, 192))
+    assert np.hypot(peak[0] - 40, peak[1] - 130) < 24
+
+
+def test_unknown_presets_and_weights():
+    with pytest.raises(BadInputError, match="no preset 'x'"):
+        load_predict_fn("random", "x")
+    with pytest.raises(BadInputError, match="no such weight file"):
+        load_predict_fn("missing.weights.h5")
+    with pytest.raises(BadInputError, match="weights of another model"):
+        from hd2s_tf.models import weights
+
+        load_predict_fn(weights.bundled("hd2s_tiny"), "hd2s")

@@ -1,0 +1,143 @@
+"""The tools as a user starts them: contracts, exit statuses, one line for what is wrong."""
+
+import json
+import os
+import pathlib
+import shutil
+import subprocess
+import sys
+
+import cv2
+import numpy as np
+import pytest
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+DEMO = ROOT / "docs" / "media" / "bigbuckbunny.mp4"
+
+
+def run(tool, *arguments, status=0):
+    """Starts a tool; returns its standard output, or the one line it says on standard error if it must fail."""
+    command = [sys.executable, str(ROOT / tool), *map(str, arguments)]
+    result = subprocess.run(command, capture_output=True, text=True, check=False, cwd=ROOT, env=_environment())
+    assert result.returncode == status, result.stderr[-2000:]
+    if status == 0:
+        return result.stdout
+    lines = [line for line in result.stderr.splitlines() if line.strip()]
+    assert len(lines) == 1, result.stderr[-2000:]
+    return lines[0]
+
+
+def _environment():
+    return {name: value for name, value in os.environ.items() if name != "TF_CPP_MIN_LOG_LEVEL"}
+
+
+@pytest.fixture(scope="module")
+def clip(tmp_path_factory):
+    """The first frames of the bundled video."""
+    path = tmp_path_factory.mktemp("clip") / "clip.avi"
+    capture = cv2.VideoCapture(str(DEMO))
+    writer = cv2.VideoWriter(str(path), cv2.VideoWriter_fourcc(*"MJPG"), 25, (160, 96))
+    for _ in range(18):
+        writer.write(cv2.resize(capture.read()[1], (160, 96)))
+    writer.release()
+    return path
+
+
+def test_predict_writes_what_it_promises(clip, tmp_path):
+    run("tools/predict.py", f"--input={clip}", f"--output_dir={tmp_path / 'out'}", "--conspicuity")
+    names = sorted(path.name for path in (tmp_path / "out" / "maps").iterdir())
+    assert names == [f"{number:04d}.png" for number in range(1, 19)]
+    saliency_map = cv2.imread(str(tmp_path / "out" / "maps" / "0001.png"), cv2.IMREAD_UNCHANGED)
+    assert (saliency_map.shape, saliency_map.dtype) == ((96, 160), np.uint8)
+    # The peak is 255 before the map gets the frame's size.
+    assert saliency_map.max() > 240
+    summary = json.loads((tmp_path / "out" / "summary.json").read_text())
+    assert summary["frames"] == 18
+    assert summary["preset"] == "hd2s_tiny"
+    assert len(summary["weights_sha256"]) == 64
+    assert cv2.VideoCapture(str(tmp_path / "out" / "overlay.mp4")).get(cv2.CAP_PROP_FRAME_COUNT) == 18
+    assert len(list((tmp_path / "out" / "conspicuity").iterdir())) == 18
+    message = run("tools/predict.py", f"--input={clip}", f"--output_dir={tmp_path / 'out'}", status=2)
+    assert "--overwrite" in message
+
+
+@pytest.mark.parametrize(
+    "arguments, message",
+    [
+        (["--input=missing.mp4"], "missing.mp4: no such file"),
+        (["--input=LICENSE"], "LICENSE: not a video"),
+        (["--preset=x"], "no preset 'x'"),
+        (["--weights=missing.weights.h5"], "missing.weights.h5: no such weight file"),
+        (["--preset=hd2s", "--weights=hd2s_tf/weights/hd2s_tiny.weights.h5"], "weights of another model"),
+        (["--preset=hd2s"], "no weights in the box for hd2s"),
+        (["--domain=find"], "takes no domain"),
+        (["--weights=random", "--preset=hd2s_dsl", "--domain=x"], "this model has DHF1K"),
+        (["--smoothing_sigma=-1"], "smoothing_sigma is -1"),
+        (["--stride=0"], "stride"),
+        (["--nonsense"], "nonsense"),
+    ],
+)
+def test_predict_refuses_bad_input_in_one_line(clip, tmp_path, arguments, message):
+    given = [f"--input={clip}", f"--output_dir={tmp_path / 'out'}", *arguments]
+    assert message in run("tools/predict.py", *given, status=2)
+    assert not (tmp_path / "out" / "summary.json").exists()
+
+
+def test_predict_lists_domains(tmp_path):
+    given = ["--input=x", f"--output_dir={tmp_path}", "--weights=random", "--preset=hd2s_dsl", "--domain=help"]
+    assert run("tools/predict.py", *given).split() == ["DHF1K", "Hollywood", "UCFSports"]
+
+
+def test_prepare_look_train_and_evaluate(tmp_path):
+    """A data set's whole way through the tools, on generated videos."""
+    from hd2s_tf.data import synthetic
+
+    synthetic.write_videos(tmp_path / "discs", videos=3, frames=18, size=(64, 96))
+    prepared = tmp_path / "prepared"
+    given = ["--layout=dhf1k", f"--input_dir={tmp_path / 'discs'}", f"--output_dir={prepared}", "--workers=1"]
+    assert "train: 2 videos, 36 frames" in run("tools/prepare_dataset.py", *given)
+    run("tools/dataset_stats.py", f"--data_dir={prepared}", f"--output_dir={tmp_path / 'stats'}")
+    assert json.loads((tmp_path / "stats" / "stats.json").read_text())["discs/train"]["frames"] == 36
+    assert (tmp_path / "stats" / "stats.png").exists()
+    assert (tmp_path / "stats" / "clips.png").exists()
+    run(
+        "tools/train.py",
+        "--config=configs/smoke.py",
+        f"--workdir={tmp_path / 'run'}",
+        f"--config.data.train=('{prepared}:train',)",
+        f"--config.data.validation=('{prepared}:validation',)",
+        "--config.optimizer.updates=2",
+    )
+    for name in ("best.weights.h5", "last.weights.h5", "config.json", "metrics.jsonl", "curves.png"):
+        assert (tmp_path / "run" / name).exists()
+    weights = tmp_path / "run" / "last.weights.h5"
+    given = [f"--data_dir={prepared}", "--split=validation", f"--weights={weights}"]
+    assert "mean over videos" in run("tools/evaluate.py", *given, f"--output_dir={tmp_path / 'scores'}")
+
+
+@pytest.mark.parametrize(
+    "arguments, message",
+    [
+        (["--config=configs/missing.py"], "missing.py"),
+        (["--config=configs/smoke.py", "--config.optimizer.nonsense=1"], "nonsense"),
+        (["--config=configs/hd2s_dhf1k.py"], "init.encoder"),
+        (["--config=configs/smoke.py", "--config.init.weights=missing.weights.h5"], "no such weight file"),
+        (["--config=configs/smoke.py", "--config.data.train=('nowhere:train',)"], "nowhere/train/dataset.json"),
+        (["--config=configs/smoke.py", "--config.model.preset=x"], "model.preset is 'x'"),
+        (["--config=configs/smoke.py", "--strategy=x"], "'x'"),
+    ],
+)
+def test_train_refuses_bad_input_in_one_line(tmp_path, arguments, message):
+    assert message in run("tools/train.py", f"--workdir={tmp_path / 'run'}", *arguments, status=2)
+
+
+def test_convert_refuses_what_is_no_checkpoint(tmp_path):
+    (tmp_path / "x.npz").write_bytes(b"x")
+    given = [f"--checkpoint={tmp_path / 'x.npz'}", f"--output={tmp_path / 'x.weights.h5'}"]
+    assert "x.npz" in run("tools/convert_weights.py", *given, status=2)
+    assert not (tmp_path / "x.weights.h5").exists()
+
+
+def test_the_demo_video_is_in_the_project():
+    assert DEMO.exists()
+    assert shutil.which("make") is None or "docs/media/bigbuckbunny.mp4" in (ROOT / "Makefile").read_text()
