@@ -30,15 +30,11 @@ def run(main: Callable[[], None]) -> None:
 
 def _parse(argv: list[str]) -> list[str]:
     try:
-        left = flags.FLAGS(argv)
-        for name in flags.FLAGS:
-            # A configuration that could not be loaded says so when its value is asked for.
-            _ = flags.FLAGS[name].value
-        return left
+        return flags.FLAGS(argv)
     except flags.Error as error:
         _say(str(error))
     except (AttributeError, KeyError, TypeError, ValueError, OSError) as error:
-        # So a configuration's flags report an unknown name, a value of another type or a file that is not there.
+        # So a configuration's flags report an unknown name or a value of another type.
         _say(f"bad flags: {type(error).__name__}: {error}")
     sys.exit(BAD_INPUT)
 

@@ -20,9 +20,14 @@ flags.mark_flag_as_required("config")
 
 def main() -> None:
     """Parses the flags and trains."""
+    from hd2s_tf.errors import BadInputError
     from hd2s_tf.training import loop
 
-    loop.train(_CONFIG.value, _WORKDIR.value, _STRATEGY.value)
+    try:
+        config = _CONFIG.value
+    except OSError as error:
+        raise BadInputError(f"the configuration cannot be loaded: {error}") from error
+    loop.train(config, _WORKDIR.value, _STRATEGY.value)
 
 
 if __name__ == "__main__":

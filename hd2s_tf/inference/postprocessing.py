@@ -3,6 +3,7 @@
 import functools
 
 import numpy as np
+import tensorflow as tf
 from scipy import ndimage
 
 from hd2s_tf.data import preprocessing
@@ -19,32 +20,28 @@ def smoothing_matrix(length: int, sigma: float) -> np.ndarray:
     return ndimage.gaussian_filter1d(np.eye(length), sigma, axis=0).astype(np.float32)
 
 
-def smooth(saliency_maps: np.ndarray, sigma: float) -> np.ndarray:
+def smooth(saliency_maps: tf.Tensor, sigma: float) -> tf.Tensor:
     """Gaussian filter of maps float32 [...,H,W] with sigma in pixels; 0 leaves them as they are."""
     if sigma <= 0:
         return saliency_maps
-    vertical, horizontal = (smoothing_matrix(length, sigma) for length in saliency_maps.shape[-2:])
-    return vertical @ saliency_maps @ horizontal.T
+    *_, height, width = saliency_maps.shape
+    # As products of two matrices: TensorFlow 2.17's batched product crashes at times when it broadcasts one of them.
+    shape = tf.shape(saliency_maps)
+    rows = tf.matmul(tf.reshape(saliency_maps, (-1, width)), smoothing_matrix(width, sigma), transpose_b=True)
+    columns = tf.linalg.matrix_transpose(tf.reshape(rows, (-1, height, width)))
+    columns = tf.matmul(tf.reshape(columns, (-1, height)), smoothing_matrix(height, sigma), transpose_b=True)
+    return tf.reshape(tf.linalg.matrix_transpose(tf.reshape(columns, (-1, width, height))), shape)
 
 
-def scale_peak(saliency_maps: np.ndarray) -> np.ndarray:
+def scale_peak(saliency_maps: tf.Tensor) -> tf.Tensor:
     """Scales each map float32 [...,H,W] so that its largest value is 255; a map of zeros stays one."""
-    peak = saliency_maps.max((-2, -1), keepdims=True)
-    return saliency_maps * (PEAK / np.where(peak > 0, peak, 1.0))
+    peak = tf.reduce_max(saliency_maps, (-2, -1), keepdims=True)
+    return saliency_maps * (PEAK / tf.where(peak > 0, peak, 1.0))
 
 
-def finish(saliency_map: np.ndarray, size: tuple[int, int], sigma: float) -> np.ndarray:
-    """Smooths, scales, resizes and rounds a map.
-
-    Args:
-      saliency_map: float32 [h,w], as the network gives it.
-      size: (height, width) of the result, the frame's.
-      sigma: of the filter, in pixels of the network's map.
-
-    Returns:
-      uint8 [H,W].
-    """
-    return to_pixels(scale_peak(smooth(saliency_map, sigma)), size)
+def finish(saliency_maps: tf.Tensor, sigma: float) -> tf.Tensor:
+    """Smooths and scales maps float32 [...,H,W] to 0..255; the same here and in exported graphs, to the last bit."""
+    return scale_peak(smooth(saliency_maps, sigma))
 
 
 def to_pixels(saliency_map: np.ndarray, size: tuple[int, int]) -> np.ndarray:

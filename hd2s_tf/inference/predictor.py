@@ -12,6 +12,7 @@ from hd2s_tf.data import preprocessing
 from hd2s_tf.errors import BadInputError, RunError
 from hd2s_tf.inference import postprocessing
 from hd2s_tf.inference.windows import Window, windows
+from hd2s_tf.models import optimize
 from hd2s_tf.models import weights as weight_files
 from hd2s_tf.models.hd2s import CLIP_FRAMES, FRAME_SIZE, HD2S, SHAPING_ARGUMENTS, SMOOTHING_SIGMA
 
@@ -46,21 +47,23 @@ class ModelPredictFn:
     """A `predict_fn` that runs a Keras model.
 
     Attributes:
-      model: the `HD2S`.
+      model: the `HD2S`, made for inference.
       smoothing_sigma: of the filter its maps need, in pixels; 0 for a model that smooths by itself.
       preset, weights, weights_sha256: what the model is and where its weights came from.
       precision: of its arithmetic.
     """
 
-    def __init__(self, model: HD2S, weights: str = RANDOM_WEIGHTS, domain: str | None = None) -> None:
-        self.model = model
+    def __init__(
+        self, model: HD2S, weights: str = RANDOM_WEIGHTS, domain: str | None = None, precision: str = "auto"
+    ) -> None:
+        self.model = optimize.for_inference(model, precision)
         self.preset = model.name
         self.clip_frames = model.clip_frames
         self.smoothing_sigma = model.smoothing_sigma
         self.weights = weights
         self.weights_sha256 = None if weights == RANDOM_WEIGHTS else weight_files.checksum(weights)
         self.domain = domain_index(domain, model.domains)
-        self.precision = model.dtype_policy.compute_dtype
+        self.precision = self.model.compute_dtype
         self._function = tf.function(self._call, reduce_retracing=True)
 
     def __call__(self, clips: np.ndarray, conspicuity: bool = False) -> np.ndarray | tuple[np.ndarray, np.ndarray]:
@@ -109,10 +112,12 @@ def load_predict_fn(
     """
     target = os.fspath(target)
     if target == RANDOM_WEIGHTS:
-        return ModelPredictFn(HD2S.from_preset(preset or DEFAULT_PRESET, weights=None), domain=domain)
+        return ModelPredictFn(
+            HD2S.from_preset(preset or DEFAULT_PRESET, weights=None), domain=domain, precision=precision
+        )
     if target == "auto":
         target = weight_files.bundled(preset or DEFAULT_PRESET)
-    return ModelPredictFn(load_model(target, preset), target, domain)
+    return ModelPredictFn(load_model(target, preset), target, domain, precision)
 
 
 def load_model(path: str, preset: str | None = None) -> HD2S:
@@ -172,9 +177,11 @@ def predict_video(
             originals.append(frame)
             yield preprocessing.resize(frame, frame_size)
 
+    stream = _predict_windows(
+        predict_fn, windows(resized(), clip_frames, stride), batch_size, conspicuity, smoothing_sigma
+    )
     previous: tuple[int, np.ndarray] | None = None
-    for window, maps in _predict_windows(predict_fn, windows(resized(), clip_frames, stride), batch_size, conspicuity):
-        maps = postprocessing.scale_peak(postprocessing.smooth(maps, smoothing_sigma))
+    for window, maps in stream:
         first = window.frame if previous is None else previous[0] + 1
         for index in range(first, window.frame + 1):
             yield _prediction(index, originals.popleft(), _between(previous, (window.frame, maps), index))
@@ -182,9 +189,9 @@ def predict_video(
 
 
 def _predict_windows(
-    predict_fn: PredictFn, stream: Iterator[Window], batch_size: int, conspicuity: bool
+    predict_fn: PredictFn, stream: Iterator[Window], batch_size: int, conspicuity: bool, smoothing_sigma: float
 ) -> Iterator[tuple[Window, np.ndarray]]:
-    """Yields each window with its maps, float32 [1+L,h,w]: the saliency map, then conspicuity maps if asked for."""
+    """Yields each window with its finished maps, float32 [1+L,h,w]: saliency, then conspicuity if asked for."""
     while batch := [window for _, window in zip(range(batch_size), stream, strict=False)]:
         clips = np.stack([window.clip for window in batch])
         if conspicuity:
@@ -194,7 +201,7 @@ def _predict_windows(
             maps = predict_fn(clips)[:, np.newaxis]
         if not np.isfinite(maps).all():
             raise RunError(f"frames {batch[0].frame} to {batch[-1].frame}: the network's maps are not finite")
-        yield from zip(batch, maps, strict=True)
+        yield from zip(batch, postprocessing.finish(maps.astype(np.float32), smoothing_sigma).numpy(), strict=True)
 
 
 def _between(previous: tuple[int, np.ndarray] | None, following: tuple[int, np.ndarray], index: int) -> np.ndarray:

@@ -30,9 +30,9 @@ class DomainBatchNormalization(layers.Layer):
     def build(self, features_shape: tuple, *_: tuple) -> None:
         """Creates gamma, beta and the running statistics, float32 [domains, C] each."""
         shape = (self.domains, features_shape[-1])
-        self.gamma = self.add_weight(shape=shape, initializer="ones", name="gamma", autocast=False)
-        self.beta = self.add_weight(shape=shape, initializer="zeros", name="beta", autocast=False)
-        statistics = {"shape": shape, "trainable": False, "autocast": False, "aggregation": "mean"}
+        self.gamma = self.add_weight(shape=shape, initializer="ones", name="gamma", autocast=False, dtype="float32")
+        self.beta = self.add_weight(shape=shape, initializer="zeros", name="beta", autocast=False, dtype="float32")
+        statistics = {"shape": shape, "trainable": False, "autocast": False, "dtype": "float32", "aggregation": "mean"}
         self.moving_mean = self.add_weight(initializer="zeros", name="moving_mean", **statistics)
         self.moving_variance = self.add_weight(initializer="ones", name="moving_variance", **statistics)
 
@@ -100,6 +100,7 @@ class GaussianPriors(layers.Layer):
             initializer=lambda shape, dtype=None: tf.constant(initial, dtype),
             name="gaussians",
             autocast=False,
+            dtype="float32",
         )
 
     def maps(self, size: tuple[int, int], domain: tf.Tensor) -> tf.Tensor:
@@ -131,7 +132,7 @@ class DomainFusion(layers.Layer):
     """
 
     def __init__(self, domains: int = 1, **kwargs) -> None:
-        super().__init__(**kwargs)
+        super().__init__(autocast=False, **kwargs)
         self.domains = domains
 
     def build(self, maps_shape: tuple, *_: tuple) -> None:
@@ -142,8 +143,11 @@ class DomainFusion(layers.Layer):
             initializer=keras.initializers.VarianceScaling(2.0, "fan_out", "uniform", seed=channels),
             name="kernel",
             autocast=False,
+            dtype="float32",
         )
-        self.bias = self.add_weight(shape=(self.domains,), initializer="zeros", name="bias", autocast=False)
+        self.bias = self.add_weight(
+            shape=(self.domains,), initializer="zeros", name="bias", autocast=False, dtype="float32"
+        )
 
     def call(self, maps: tf.Tensor, domain: tf.Tensor) -> tf.Tensor:
         """Weighs the maps; see the class."""
@@ -166,7 +170,7 @@ class GaussianSmoothing(layers.Layer):
     """
 
     def __init__(self, domains: int, max_sigma: float = 10.0, **kwargs) -> None:
-        super().__init__(**kwargs)
+        super().__init__(autocast=False, **kwargs)
         self.domains = domains
         self.max_sigma = max_sigma
 
@@ -182,6 +186,7 @@ class GaussianSmoothing(layers.Layer):
             initializer=keras.initializers.Constant(self.max_sigma / 2),
             name="sigma",
             autocast=False,
+            dtype="float32",
         )
 
     def kernel(self, domain: tf.Tensor) -> tf.Tensor:

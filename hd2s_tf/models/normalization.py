@@ -25,9 +25,9 @@ class BatchNormalization(keras.layers.Layer):
     def build(self, features_shape: tuple) -> None:
         """Creates gamma, beta and the running statistics, float32 [C] each."""
         shape = (features_shape[-1],)
-        self.gamma = self.add_weight(shape=shape, initializer="ones", name="gamma", autocast=False)
-        self.beta = self.add_weight(shape=shape, initializer="zeros", name="beta", autocast=False)
-        statistics = {"shape": shape, "trainable": False, "autocast": False, "aggregation": "mean"}
+        self.gamma = self.add_weight(shape=shape, initializer="ones", name="gamma", autocast=False, dtype="float32")
+        self.beta = self.add_weight(shape=shape, initializer="zeros", name="beta", autocast=False, dtype="float32")
+        statistics = {"shape": shape, "trainable": False, "autocast": False, "dtype": "float32", "aggregation": "mean"}
         self.moving_mean = self.add_weight(initializer="zeros", name="moving_mean", **statistics)
         self.moving_variance = self.add_weight(initializer="ones", name="moving_variance", **statistics)
 

@@ -116,22 +116,28 @@ def test_counters_and_the_classifier_of_s3d_are_ignored(stand_in, model):
     torch_weights.assign(model, checkpoint)
 
 
-@pytest.mark.parametrize("suffix", [".npz", ".pt"])
-def test_converts_files(stand_in, tmp_path, suffix):
+def test_converts_a_file(stand_in, tmp_path):
     values = {f"module.{name}": value for name, value in stand_in("hd2s_dsl", 1).items()}
-    path = tmp_path / f"checkpoint{suffix}"
-    if suffix == ".npz":
-        np.savez(path, **values)
-    else:
-        torch = pytest.importorskip("torch")
-        torch.save({name: torch.from_numpy(np.array(value)) for name, value in values.items()}, path)
+    np.savez(tmp_path / "checkpoint.npz", **values)
     output = tmp_path / "dsl.weights.h5"
-    torch_weights.convert(path, "hd2s_dsl", output)
+    torch_weights.convert(tmp_path / "checkpoint.npz", "hd2s_dsl", output)
     model = HD2S.from_preset("hd2s_dsl", output)
     np.testing.assert_allclose(
         model.smoothing.sigma, [values[f"module.GL__{name.lower()}.sigma"] for name in PUBLISHED_DOMAINS]
     )
     assert weights.settings(output)["preset"] == "hd2s_dsl"
+
+
+def test_both_kinds_of_files_hold_the_same(tmp_path):
+    torch = pytest.importorskip("torch")
+    values = {"a.weight": np.random.default_rng(0).normal(size=(3, 4)).astype(np.float32), "n": np.array(3)}
+    np.savez(tmp_path / "checkpoint.npz", **values)
+    torch.save({name: torch.from_numpy(value) for name, value in values.items()}, tmp_path / "checkpoint.pt")
+    for suffix in (".npz", ".pt"):
+        loaded = torch_weights.load_checkpoint(tmp_path / f"checkpoint{suffix}")
+        assert set(loaded) == set(values)
+        for name, value in values.items():
+            np.testing.assert_array_equal(loaded[name], value)
 
 
 @pytest.mark.parametrize("name", ["damaged.npz", "damaged.pt", "pickle.npz"])
