@@ -13,7 +13,7 @@ from absl import logging
 
 from hd2s_tf.data import paths, video
 from hd2s_tf.errors import BadInputError
-from hd2s_tf.inference import rendering
+from hd2s_tf.inference import postprocessing, remote, rendering
 from hd2s_tf.inference.predictor import (
     DEFAULT_PRESET,
     RANDOM_WEIGHTS,
@@ -62,9 +62,6 @@ def predict_to_folder(
     if weights == RANDOM_WEIGHTS:
         logging.warning("random weights: the maps show how the program runs, not where people look")
     _prepare_output(output_dir, {MAPS: maps, CONSPICUITY: conspicuity})
-
-    started = time.perf_counter()
-    count = 0
     predictions = predict_video(
         predict_fn,
         source,
@@ -73,13 +70,83 @@ def predict_to_folder(
         stride=stride,
         conspicuity=conspicuity,
     )
+    about = {
+        "preset": predict_fn.preset,
+        "weights": predict_fn.weights,
+        "weights_sha256": predict_fn.weights_sha256,
+        "domain": domain,
+        "smoothing_sigma": predict_fn.smoothing_sigma if smoothing_sigma is None else smoothing_sigma,
+        "stride": stride,
+        "precision": predict_fn.precision,
+    }
+    return _write(predictions, source, input_path, output_dir, about, maps=maps, overlay=overlay)
+
+
+def predict_remotely(
+    input_path: str,
+    output_dir: str,
+    model: remote.ServedModel,
+    *,
+    domain: str | None = None,
+    in_flight: int = 3,
+    overlay: bool = True,
+    overwrite: bool = False,
+    resume: bool = False,
+) -> dict:
+    """The same by a served model; see `serving/client.py`.
+
+    Returns:
+      The summary that was written.
+
+    Raises:
+      BadInputError: input, output, server or settings that cannot be used.
+      RunError: the server gives no answer.
+    """
+    source = video.open_frames(input_path)
+    _check_output(output_dir, overwrite or resume)
+    done = _finished_maps(output_dir) if resume else 0
+    model.signatures()
+    if not done:
+        _prepare_output(output_dir, {MAPS: True})
+
+    def predictions() -> Iterator[Prediction]:
+        answers = remote.predict_frames(model, source, domain=domain, in_flight=in_flight, first=done)
+        for index, (frame, network_map) in enumerate(answers):
+            if network_map is None:
+                pixels = video.read_map(paths.join(output_dir, MAPS, _png_name(index)))
+                yield Prediction(index, frame, pixels, pixels)
+            else:
+                yield Prediction(index, frame, postprocessing.to_pixels(network_map, frame.shape[:2]), network_map)
+
+    summary = _write(
+        predictions(), source, input_path, output_dir, {"model": model.target}, overlay=overlay, first=done
+    )
+    summary["model_version"] = model.version
+    paths.write_bytes(paths.join(output_dir, SUMMARY), json.dumps(summary, indent=2).encode() + b"\n")
+    return summary
+
+
+def _write(
+    predictions: Iterator[Prediction],
+    source: video.FrameSource,
+    input_path: str,
+    output_dir: str,
+    about: dict,
+    *,
+    maps: bool = True,
+    overlay: bool = True,
+    first: int = 0,
+) -> dict:
+    """Writes predictions as they come, maps from the frame `first` on, and the summary at the end."""
+    started = time.perf_counter()
+    count = 0
     with _PngWriter() as png, _overlay_writer(output_dir, source, overlay) as overlay_writer:
         for prediction in tqdm.tqdm(predictions, total=source.frame_count or None, unit="frame", desc="predicting"):
             count += 1
-            name = f"{prediction.index + 1:04d}.png"
-            if maps:
+            name = _png_name(prediction.index)
+            if maps and prediction.index >= first:
                 png.write(paths.join(output_dir, MAPS, name), prediction.saliency_map)
-            if conspicuity:
+            if prediction.conspicuity_maps is not None:
                 png.write(paths.join(output_dir, CONSPICUITY, name), _strip(prediction))
             if overlay_writer is not None:
                 overlay_writer.write(rendering.overlay(prediction.frame, prediction.saliency_map))
@@ -91,18 +158,24 @@ def predict_to_folder(
         "frames_per_second": round(count / seconds, 3),
         "height": source.size[0],
         "width": source.size[1],
-        "preset": predict_fn.preset,
-        "weights": predict_fn.weights,
-        "weights_sha256": predict_fn.weights_sha256,
-        "domain": domain,
-        "smoothing_sigma": predict_fn.smoothing_sigma if smoothing_sigma is None else smoothing_sigma,
-        "stride": stride,
-        "precision": predict_fn.precision,
+        **about,
         "overlay_codec": overlay_writer.codec if overlay_writer is not None else None,
     }
     paths.write_bytes(paths.join(output_dir, SUMMARY), json.dumps(summary, indent=2).encode() + b"\n")
     print(f"{count} frames in {seconds:.1f} s: {paths.join(output_dir, OVERLAY if overlay else SUMMARY)}")
     return summary
+
+
+def _png_name(index: int) -> str:
+    return f"{index + 1:04d}.png"
+
+
+def _finished_maps(output_dir: str) -> int:
+    """How many maps are there without a gap; each is written whole or not at all."""
+    count = 0
+    while paths.exists(paths.join(output_dir, MAPS, _png_name(count))):
+        count += 1
+    return count
 
 
 def _strip(prediction: Prediction) -> np.ndarray:

@@ -2,15 +2,17 @@
 
 import collections
 import dataclasses
+import json
 import os
 from collections.abc import Callable, Iterable, Iterator
 
 import numpy as np
 import tensorflow as tf
 
-from hd2s_tf.data import preprocessing
+from hd2s_tf.data import paths, preprocessing
 from hd2s_tf.errors import BadInputError, RunError
-from hd2s_tf.inference import postprocessing
+from hd2s_tf.inference import postprocessing, remote
+from hd2s_tf.inference.domains import domain_index
 from hd2s_tf.inference.windows import Window, windows
 from hd2s_tf.models import optimize
 from hd2s_tf.models import weights as weight_files
@@ -79,31 +81,15 @@ class ModelPredictFn:
         return outputs["saliency_map"], outputs["conspicuity_maps"]
 
 
-def domain_index(domain: str | None, domains: tuple[str, ...]) -> int:
-    """The index of a domain by its name, in any case; 0 where there are no domains.
-
-    Raises:
-      BadInputError: a domain is needed and not given, given and not known, or given to a model without domains.
-    """
-    if not domains:
-        if domain is not None:
-            raise BadInputError(f"domain {domain!r}: this model is not domain-specific, it takes no domain")
-        return 0
-    names = [name.lower() for name in domains]
-    if domain is None or domain.lower() not in names:
-        given = "no domain is given" if domain is None else f"no domain {domain!r}"
-        raise BadInputError(f"{given}: this model has {', '.join(domains)}")
-    return names.index(domain.lower())
-
-
 def load_predict_fn(
     target: str | os.PathLike, preset: str | None = None, domain: str | None = None, precision: str = "auto"
-) -> ModelPredictFn:
+) -> PredictFn:
     """Creates a `predict_fn`.
 
     Args:
-      target: "auto" for the weights in the box, "random", or a `.weights.h5` file.
-      preset: its preset; None for what the file says, or `hd2s_tiny`.
+      target: "auto" for the weights in the box, "random", a `.weights.h5` file, the folder of an exported SavedModel's
+        version, or a served model as "grpc://host:port/name".
+      preset: its preset; None for what the file says, or `hd2s_tiny`. Of weights only, as is `precision`.
       domain: the data set that a domain-specific model shall predict for.
       precision: "float32", "bfloat16" or "auto".
 
@@ -111,13 +97,54 @@ def load_predict_fn(
       BadInputError: anything that does not exist or does not fit.
     """
     target = os.fspath(target)
+    if target.startswith(remote.SCHEME):
+        return remote.RemotePredictFn(target, domain)
+    if paths.is_folder(target):
+        return SavedModelPredictFn(target, domain)
+    model, path = open_model(target, preset)
+    return ModelPredictFn(model, path or RANDOM_WEIGHTS, domain, precision)
+
+
+def open_model(target: str, preset: str | None = None) -> tuple[HD2S, str | None]:
+    """The model of "auto", "random" or a weight file, and the file; None for random weights.
+
+    Raises:
+      BadInputError: no such file or preset, or weights that do not fit.
+    """
     if target == RANDOM_WEIGHTS:
-        return ModelPredictFn(
-            HD2S.from_preset(preset or DEFAULT_PRESET, weights=None), domain=domain, precision=precision
-        )
+        return HD2S.from_preset(preset or DEFAULT_PRESET, weights=None), None
     if target == "auto":
         target = weight_files.bundled(preset or DEFAULT_PRESET)
-    return ModelPredictFn(load_model(target, preset), target, domain, precision)
+    return load_model(target, preset), target
+
+
+class SavedModelPredictFn:
+    """A `predict_fn` that runs an exported SavedModel; attributes as `ModelPredictFn`'s."""
+
+    def __init__(self, folder: str, domain: str | None = None) -> None:
+        path = paths.join(folder, "model_info.json")
+        if not paths.exists(path):
+            raise BadInputError(f"{folder}: not a version of a SavedModel of this project: no model_info.json")
+        try:
+            information = json.loads(paths.read_bytes(path))
+            self._loaded = tf.saved_model.load(folder)
+        except (ValueError, OSError, tf.errors.OpError) as error:
+            raise BadInputError(f"{folder}: damaged: {error}") from error
+        self.preset, self.weights = information["preset"], folder
+        self.weights_sha256, self.precision = information["weights_sha256"], information["precision"]
+        self.clip_frames, self.smoothing_sigma = information["clip_frames"], information["smoothing_sigma"]
+        self._domains = tuple(information["domains"])
+        self.domain = domain_index(domain, self._domains)
+
+    def __call__(self, clips: np.ndarray, conspicuity: bool = False) -> np.ndarray | tuple[np.ndarray, np.ndarray]:
+        """Predicts; see `PredictFn`."""
+        inputs = {"clip": tf.constant(clips)}
+        if self._domains:
+            inputs["domain"] = tf.fill([len(clips)], self.domain)
+        name = "predict_conspicuity" if conspicuity else "serving_default"
+        outputs = self._loaded.signatures[name](**inputs)
+        saliency_maps = outputs["saliency_map"].numpy()
+        return (saliency_maps, outputs["conspicuity_maps"].numpy()) if conspicuity else saliency_maps
 
 
 def load_model(path: str, preset: str | None = None) -> HD2S:

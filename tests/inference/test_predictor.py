@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from hd2s_tf.errors import BadInputError, RunError
-from hd2s_tf.inference import predictor
+from hd2s_tf.inference.domains import domain_index
 from hd2s_tf.inference.predictor import load_predict_fn, predict_video
 
 
@@ -56,15 +56,15 @@ def test_settings_that_make_no_sense(arguments):
 
 
 def test_domains_are_found_by_name():
-    assert predictor.domain_index("ucfsports", ("DHF1K", "UCFSports")) == 1
-    assert predictor.domain_index(None, ()) == 0
+    assert domain_index("ucfsports", ("DHF1K", "UCFSports")) == 1
+    assert domain_index(None, ()) == 0
     for name, domains, message in (
         ("other", ("DHF1K",), "no domain 'other': this model has DHF1K"),
         (None, ("DHF1K",), "no domain is given"),
         ("DHF1K", (), "not domain-specific"),
     ):
         with pytest.raises(BadInputError, match=message):
-            predictor.domain_index(name, domains)
+            domain_index(name, domains)
 
 
 def test_the_model_in_the_box_sees_a_bright_disc():

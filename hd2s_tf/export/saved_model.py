@@ -1,0 +1,237 @@
+"""SavedModels for TensorFlow Serving: their signatures, warm-up requests and description.
+
+Signatures:
+  serving_default: clip uint8 [B,T,H,W,3] -> saliency_map float32 [B,H,W], as the network gives it.
+  predict_conspicuity: the same, and conspicuity_maps float32 [B,L,H,W].
+  predict_frames: frames string [1,N], JPEG or PNG of any size, and skip int32 [1] -> saliency_map float32
+    [1,N-skip,H,W] in 0..255 and saliency_png string [1,N-skip], smoothed and scaled. The first `skip` frames are
+    context only, so that chunks of a video that overlap by T-1 frames give each frame's map once.
+Domain-specific models also take domain int32 [B], or [1] for `predict_frames`.
+
+`predict_frames` takes one video a request, so it must not be served with batching; the other two may be.
+"""
+
+import datetime
+import json
+import pathlib
+import shutil
+import tempfile
+import uuid
+
+import keras
+import numpy as np
+import tensorflow as tf
+from tensorflow_serving.apis import model_pb2, predict_pb2, prediction_log_pb2
+
+from hd2s_tf.data import paths, preprocessing
+from hd2s_tf.errors import BadInputError
+from hd2s_tf.inference import postprocessing
+from hd2s_tf.models import optimize
+from hd2s_tf.models.hd2s import FRAME_SIZE, HD2S
+
+CLIPS, CONSPICUITY, FRAMES = "serving_default", "predict_conspicuity", "predict_frames"
+MODEL_INFO, BATCHING = "model_info.json", "batching_params.pbtxt"
+_WARMUP = pathlib.PurePath("assets.extra", "tf_serving_warmup_requests")
+# Windows that `predict_frames` gives the network at a time; as tools/predict.py does, so that the maps agree.
+_WINDOWS = 4
+_BATCHING_PARAMETERS = """\
+max_batch_size { value: 16 }
+batch_timeout_micros { value: 5000 }
+max_enqueued_batches { value: 64 }
+num_batch_threads { value: 2 }
+allowed_batch_sizes: [1, 2, 4, 8, 16]
+"""
+
+
+def export(
+    model: HD2S,
+    output_dir: str,
+    version: int,
+    *,
+    precision: str = "auto",
+    batching: bool = True,
+    weights_sha256: str | None = None,
+) -> str:
+    """Writes `<output_dir>/<version>`, which appears whole or not at all.
+
+    Args:
+      model: trained.
+      output_dir: the model's base path, local or remote.
+      version: at least 1; must not be there yet.
+      precision: see `optimize.for_inference`.
+      batching: whether to add batching parameters, for clients that send clips.
+      weights_sha256: of the weights, for the description.
+
+    Returns:
+      The version's folder.
+
+    Raises:
+      BadInputError: a version that is there already or makes no sense.
+    """
+    folder = paths.join(output_dir, str(version))
+    if version < 1:
+        raise BadInputError(f"version is {version}: it must be at least 1")
+    if paths.exists(folder):
+        raise BadInputError(f"{folder}: this version is there already")
+    fast = optimize.for_inference(model, precision)
+    paths.make_folder(output_dir)
+    with tempfile.TemporaryDirectory() as temporary:
+        local = pathlib.Path(temporary) / "model"
+        archive = keras.export.ExportArchive()
+        archive.track(fast)
+        for name, (function, signature) in endpoints(fast).items():
+            archive.add_endpoint(name, function, input_signature=signature)
+        archive.write_out(str(local), verbose=False)
+        _write_warmup(local, fast)
+        if batching:
+            (local / BATCHING).write_text(_BATCHING_PARAMETERS)
+        information = _description(fast, version, weights_sha256)
+        (local / MODEL_INFO).write_text(json.dumps(information, indent=2) + "\n")
+        _move(local, folder)
+    return folder
+
+
+def endpoints(model: HD2S) -> dict[str, tuple]:
+    """The signatures' functions and input specifications."""
+    height, width = FRAME_SIZE
+    clip = tf.TensorSpec((None, model.clip_frames, height, width, 3), tf.uint8, name="clip")
+    frames = tf.TensorSpec((1, None), tf.string, name="frames")
+    skip = tf.TensorSpec((1,), tf.int32, name="skip")
+
+    def run(clips: tf.Tensor, domain: tf.Tensor | None) -> dict[str, tf.Tensor]:
+        inputs = {"clip": preprocessing.scale(clips)}
+        if model.domains:
+            inputs["domain"] = domain
+        outputs = model(inputs, training=False)
+        return {name: tf.cast(outputs[name], tf.float32) for name in ("saliency_map", "conspicuity_maps")}
+
+    def clips(clip: tf.Tensor, domain: tf.Tensor | None = None) -> dict[str, tf.Tensor]:
+        return {"saliency_map": run(clip, domain)["saliency_map"]}
+
+    def conspicuity(clip: tf.Tensor, domain: tf.Tensor | None = None) -> dict[str, tf.Tensor]:
+        return run(clip, domain)
+
+    def video(frames: tf.Tensor, skip: tf.Tensor, domain: tf.Tensor | None = None) -> dict[str, tf.Tensor]:
+        images = tf.map_fn(_decoded, frames[0], fn_output_signature=tf.TensorSpec((height, width, 3), tf.uint8))
+        indices = window_indices(tf.shape(images)[0], skip[0], model.clip_frames)
+        count = tf.shape(indices)[0]
+
+        def batch(first: tf.Tensor) -> tf.Tensor:
+            chosen = indices[first : first + _WINDOWS]
+            domains = None if domain is None else tf.repeat(domain, tf.shape(chosen)[0])
+            maps = postprocessing.finish(run(tf.gather(images, chosen), domains)["saliency_map"], model.smoothing_sigma)
+            # The last batch may be smaller.
+            missing = _WINDOWS - tf.shape(maps)[0]
+            return tf.ensure_shape(tf.pad(maps, [(0, missing), (0, 0), (0, 0)]), (_WINDOWS, height, width))
+
+        batches = tf.map_fn(
+            batch,
+            tf.range(0, count, _WINDOWS),
+            fn_output_signature=tf.TensorSpec((_WINDOWS, height, width), tf.float32),
+            # One after the other: each keeps all cores busy, and memory flat.
+            parallel_iterations=1,
+        )
+        maps = tf.reshape(batches, (-1, height, width))[:count]
+        pixels = tf.cast(tf.round(tf.clip_by_value(maps, 0.0, postprocessing.PEAK)), tf.uint8)[..., tf.newaxis]
+        pngs = tf.map_fn(tf.io.encode_png, pixels, fn_output_signature=tf.TensorSpec((), tf.string))
+        return {"saliency_map": maps[tf.newaxis], "saliency_png": pngs[tf.newaxis]}
+
+    def signature(*specifications: tf.TensorSpec, batch: int | None) -> list[tf.TensorSpec]:
+        domain = [tf.TensorSpec((batch,), tf.int32, name="domain")] if model.domains else []
+        return [*specifications, *domain]
+
+    return {
+        CLIPS: (clips, signature(clip, batch=None)),
+        CONSPICUITY: (conspicuity, signature(clip, batch=None)),
+        FRAMES: (video, signature(frames, skip, batch=1)),
+    }
+
+
+def window_indices(frame_count: tf.Tensor, skip: tf.Tensor, clip_frames: int) -> tf.Tensor:
+    """`hd2s_tf.inference.windows.window_indices` of the frames from `skip` on, in the graph: int32 [N-skip,T]."""
+    skip = tf.clip_by_value(skip, 0, frame_count)
+    targets = tf.range(skip, frame_count)[:, tf.newaxis]
+    backwards = tf.range(clip_frames - 1, -1, -1)[tf.newaxis]
+    indices = tf.where(targets >= clip_frames - 1, targets - backwards, targets + backwards)
+    position = tf.math.floormod(indices, 2 * frame_count)
+    return tf.minimum(position, 2 * frame_count - 1 - position)
+
+
+def _decoded(encoded: tf.Tensor) -> tf.Tensor:
+    """A frame of the network's size, uint8 [H,W,3], resized as `preprocessing.resize` does."""
+    image = tf.io.decode_image(encoded, channels=3, expand_animations=False)
+    size = tf.shape(image)[:2]
+    shrinks = tf.reduce_all(size >= FRAME_SIZE)
+    resized = tf.case(
+        [
+            (tf.reduce_all(size == FRAME_SIZE), lambda: tf.cast(image, tf.float32)),
+            (shrinks, lambda: tf.image.resize(image, FRAME_SIZE, tf.image.ResizeMethod.AREA)),
+        ],
+        lambda: tf.image.resize(image, FRAME_SIZE, tf.image.ResizeMethod.BILINEAR),
+    )
+    return tf.ensure_shape(tf.cast(tf.round(resized), tf.uint8), (*FRAME_SIZE, 3))
+
+
+def _write_warmup(folder: pathlib.Path, model: HD2S) -> None:
+    """Requests that TensorFlow Serving runs before it calls the version available, one for each signature."""
+    domain = {"domain": np.zeros(1, np.int32)} if model.domains else {}
+    clip = np.zeros((1, model.clip_frames, *FRAME_SIZE, 3), np.uint8)
+    png = tf.io.encode_png(clip[0, 0]).numpy()
+    inputs = {
+        CLIPS: {"clip": clip, **domain},
+        CONSPICUITY: {"clip": clip, **domain},
+        FRAMES: {"frames": np.array([[png] * 2], object), "skip": np.zeros(1, np.int32), **domain},
+    }
+    path = folder / _WARMUP
+    path.parent.mkdir(parents=True)
+    with tf.io.TFRecordWriter(str(path)) as writer:
+        for signature, arrays in inputs.items():
+            request = predict_pb2.PredictRequest(
+                model_spec=model_pb2.ModelSpec(name="hd2s", signature_name=signature),
+                inputs={name: tf.make_tensor_proto(values) for name, values in arrays.items()},
+            )
+            log = prediction_log_pb2.PredictionLog(predict_log=prediction_log_pb2.PredictLog(request=request))
+            writer.write(log.SerializeToString())
+
+
+def _description(model: HD2S, version: int, weights_sha256: str | None) -> dict:
+    signatures = {}
+    for name, (function, specifications) in endpoints(model).items():
+        outputs = tf.function(function, input_signature=specifications).get_concrete_function().structured_outputs
+        signatures[name] = {
+            "inputs": {spec.name: f"{spec.dtype.name} {_shape(spec.shape)}" for spec in specifications},
+            "outputs": {key: f"{value.dtype.name} {_shape(value.shape)}" for key, value in outputs.items()},
+        }
+    return {
+        "preset": model.name,
+        "version": version,
+        "domains": list(model.domains),
+        "weights_sha256": weights_sha256,
+        "precision": model.compute_dtype,
+        "clip_frames": model.clip_frames,
+        "frame_size": list(FRAME_SIZE),
+        "smoothing_sigma": model.smoothing_sigma,
+        "tensorflow": tf.__version__,
+        "keras": keras.__version__,
+        "exported": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+        "signatures": signatures,
+    }
+
+
+def _shape(shape: tf.TensorShape) -> str:
+    return "[" + ",".join("?" if side is None else str(side) for side in shape) + "]"
+
+
+def _move(local: pathlib.Path, folder: str) -> None:
+    """Moves a folder under a name that no server takes for a version, then gives it its name."""
+    unfinished = f"{folder}.{uuid.uuid4().hex[:8]}.tmp"
+    if not paths.is_remote(folder):
+        shutil.copytree(local, unfinished)
+        pathlib.Path(unfinished).rename(folder)
+        return
+    for path in sorted(local.rglob("*")):
+        if path.is_file():
+            target = paths.join(unfinished, *path.relative_to(local).parts)
+            paths.make_folder(target.rsplit("/", 1)[0])
+            paths.copy(path, target)
+    tf.io.gfile.rename(unfinished, folder)

@@ -1,0 +1,56 @@
+"""Sends a video, a folder of frames or an image to a served model and writes what tools/predict.py writes.
+
+    python serving/client.py --server=127.0.0.1:8500 --input=video.mp4 --output_dir=out/video
+
+Works with TensorFlow Serving and with serving/local_server.py. An interrupted run started again with --resume goes on
+with the frames that are missing.
+"""
+
+from absl import flags
+
+from hd2s_tf import command_line
+
+_SERVER = flags.DEFINE_string("server", None, "host:port", required=True)
+_INPUT = flags.DEFINE_string("input", None, "Video file, folder of frames, or image.", required=True)
+_OUTPUT_DIR = flags.DEFINE_string("output_dir", None, "Folder to write to.", required=True)
+_MODEL_NAME = flags.DEFINE_string("model_name", "hd2s", "Model to ask.")
+_MODEL_VERSION = flags.DEFINE_integer("model_version", None, "Its version; default: the newest.")
+_DOMAIN = flags.DEFINE_string("domain", None, "Number of a domain-specific model's domain.")
+_DEADLINE = flags.DEFINE_float("deadline", 60.0, "Seconds a request may take, all attempts together.", lower_bound=0.01)
+_IN_FLIGHT = flags.DEFINE_integer("in_flight", 3, "Requests that wait for an answer at a time.", lower_bound=1)
+_TLS_CA = flags.DEFINE_string("tls_ca", None, "Certificate authority's file; with it the connection is encrypted.")
+_TLS_CERTIFICATE = flags.DEFINE_string("tls_certificate", None, "The client's certificate.")
+_TLS_KEY = flags.DEFINE_string("tls_key", None, "The client's key.")
+_TOKEN = flags.DEFINE_string("token", None, "Sent as a bearer token.")
+_OVERLAY = flags.DEFINE_bool("overlay", True, "Whether to write overlay.mp4.")
+_OVERWRITE = flags.DEFINE_bool("overwrite", False, "Whether to replace an earlier output.")
+_RESUME = flags.DEFINE_bool("resume", False, "Whether to go on with an interrupted run.")
+
+
+def main() -> None:
+    """Parses the flags and predicts."""
+    from hd2s_tf.inference import job, remote
+
+    connection = remote.Connection(
+        deadline=_DEADLINE.value,
+        tls_ca=_TLS_CA.value,
+        tls_certificate=_TLS_CERTIFICATE.value,
+        tls_key=_TLS_KEY.value,
+        token=_TOKEN.value,
+        in_flight=_IN_FLIGHT.value,
+    )
+    model = remote.ServedModel(f"{_SERVER.value}/{_MODEL_NAME.value}", connection, _MODEL_VERSION.value)
+    job.predict_remotely(
+        _INPUT.value,
+        _OUTPUT_DIR.value,
+        model,
+        domain=_DOMAIN.value,
+        in_flight=_IN_FLIGHT.value,
+        overlay=_OVERLAY.value,
+        overwrite=_OVERWRITE.value,
+        resume=_RESUME.value,
+    )
+
+
+if __name__ == "__main__":
+    command_line.run(main)

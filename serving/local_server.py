@@ -1,0 +1,54 @@
+"""Serves exported models over gRPC as TensorFlow Serving does, for trying and testing on one machine.
+
+    python serving/local_server.py --model_base_path=models/hd2s --port=8500
+    python serving/local_server.py --model_config_file=serving/models.config
+
+New versions that appear in a model's folder replace older ones without a failed request.
+"""
+
+import signal
+
+from absl import flags, logging
+
+from hd2s_tf import command_line
+
+_MODEL_BASE_PATH = flags.DEFINE_string("model_base_path", None, "Folder of a model's versions.")
+_MODEL_NAME = flags.DEFINE_string("model_name", "hd2s", "Its name in requests.")
+_MODEL_CONFIG_FILE = flags.DEFINE_string("model_config_file", None, "Several models, as TensorFlow Serving reads them.")
+_PORT = flags.DEFINE_integer("port", 8500, "Port to listen on; 0 for any.", lower_bound=0, upper_bound=65535)
+_ADDRESS = flags.DEFINE_string("address", "127.0.0.1", "Address to listen on.")
+_MAX_REQUEST_BYTES = flags.DEFINE_integer("max_request_bytes", 64 << 20, "Largest request.", lower_bound=1)
+_QUEUE = flags.DEFINE_integer("queue", 64, "Requests that run or wait; others are refused.", lower_bound=1)
+_POLL_SECONDS = flags.DEFINE_float("poll_seconds", 1.0, "Between looks for new versions.", lower_bound=0.05)
+
+
+def main() -> None:
+    """Parses the flags and serves until it is told to stop."""
+    from hd2s_tf.errors import BadInputError
+    from hd2s_tf.serving import configuration
+    from hd2s_tf.serving.server import Server
+
+    if (_MODEL_BASE_PATH.value is None) == (_MODEL_CONFIG_FILE.value is None):
+        raise BadInputError("give either --model_base_path or --model_config_file")
+    if _MODEL_CONFIG_FILE.value:
+        base_paths, labels = configuration.read_models(_MODEL_CONFIG_FILE.value)
+    else:
+        base_paths, labels = {_MODEL_NAME.value: _MODEL_BASE_PATH.value}, {}
+    logging.set_verbosity(logging.INFO)
+    server = Server(
+        base_paths,
+        _PORT.value,
+        labels=labels,
+        max_request_bytes=_MAX_REQUEST_BYTES.value,
+        queue=_QUEUE.value,
+        poll_seconds=_POLL_SECONDS.value,
+        address=_ADDRESS.value,
+    )
+    print(f"serving {', '.join(base_paths)} on {_ADDRESS.value}:{server.port}", flush=True)
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: server.stop())
+    server.wait()
+
+
+if __name__ == "__main__":
+    command_line.run(main)

@@ -1,0 +1,42 @@
+"""Exports a model for TensorFlow Serving.
+
+    python tools/export_saved_model.py --output_dir=models/hd2s --version=1 --nobatching
+    python tools/export_saved_model.py --weights=hd2s.weights.h5 --output_dir=models/hd2s_clips --version=1
+
+Writes `<output_dir>/<version>/`; hd2s_tf/export/saved_model.py describes the signatures.
+"""
+
+from absl import flags
+
+from hd2s_tf import command_line
+
+_WEIGHTS = flags.DEFINE_string("weights", "auto", "A .weights.h5 file, 'auto' for the ones in the box, or 'random'.")
+_PRESET = flags.DEFINE_string("preset", None, "Model; default: what the weights name, or hd2s_tiny.")
+_OUTPUT_DIR = flags.DEFINE_string("output_dir", None, "The model's base path.", required=True)
+_VERSION = flags.DEFINE_integer("version", 1, "Version, at least 1.")
+_PRECISION = flags.DEFINE_enum("precision", "auto", ["auto", "float32", "bfloat16"], "Arithmetic of the network.")
+_BATCHING = flags.DEFINE_bool(
+    "batching", True, "Add batching parameters. The signature predict_frames must be served without."
+)
+
+
+def main() -> None:
+    """Parses the flags and exports."""
+    from hd2s_tf.export import saved_model
+    from hd2s_tf.inference import predictor
+    from hd2s_tf.models import weights as weight_files
+
+    model, path = predictor.open_model(_WEIGHTS.value, _PRESET.value)
+    folder = saved_model.export(
+        model,
+        _OUTPUT_DIR.value,
+        _VERSION.value,
+        precision=_PRECISION.value,
+        batching=_BATCHING.value,
+        weights_sha256=weight_files.checksum(path) if path else None,
+    )
+    print(folder)
+
+
+if __name__ == "__main__":
+    command_line.run(main)
