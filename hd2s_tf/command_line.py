@@ -25,6 +25,8 @@ def run(main: Callable[[], None]) -> None:
     """
     # TensorFlow's native libraries report their start on standard error; what goes wrong reaches us as an exception.
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    # TensorFlow leaves these kernels out on processors without AVX-512, where a training step takes 5 times as long.
+    os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
     app.run(lambda argv: _end(_status(main, argv)), flags_parser=_parse)
 
 

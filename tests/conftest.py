@@ -6,6 +6,8 @@ import pathlib
 import pytest
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+# As the tools do.
+os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
 SHARED = pathlib.Path(__file__).resolve().parents[2] / "shared"
 
 

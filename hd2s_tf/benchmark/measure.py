@@ -1,0 +1,77 @@
+"""How everything is measured: medians, a process of its own, and the machine's own matrix-product rate."""
+
+import multiprocessing
+import os
+import resource
+import statistics
+import time
+from collections.abc import Callable
+
+import tensorflow as tf
+
+_MATRIX_SIDE = 2048
+
+
+def seconds(function: Callable[[], object], repeats: int = 7, warmups: int = 2) -> float:
+    """Median wall time of a call in seconds, after calls that are not counted."""
+    for _ in range(warmups):
+        function()
+    taken = []
+    for _ in range(repeats):
+        started = time.perf_counter()
+        function()
+        taken.append(time.perf_counter() - started)
+    return statistics.median(taken)
+
+
+def matrix_product_rate(dtype: str = "float32") -> float:
+    """The machine's rate of a product of two square matrices of side 2048, in GFLOP/s."""
+    matrix = tf.cast(tf.random.normal((_MATRIX_SIDE, _MATRIX_SIDE), seed=0), dtype)
+    product = tf.function(lambda: tf.reduce_sum(tf.matmul(matrix, matrix)))
+    return 2 * _MATRIX_SIDE**3 / seconds(lambda: product().numpy()) / 1e9
+
+
+def gflop(function: tf.types.experimental.ConcreteFunction) -> float:
+    """Floating-point operations of a graph's convolutions and matrix products, in 10^9; its shapes must be known."""
+    total = 0
+    for operation in function.graph.get_operations():
+        if operation.type in ("Conv2D", "Conv3D"):
+            kernel = operation.inputs[1].shape
+            total += 2 * operation.outputs[0].shape.num_elements() * kernel[:-1].num_elements()
+        elif operation.type == "DepthwiseConv2dNative":
+            kernel = operation.inputs[1].shape
+            total += 2 * operation.outputs[0].shape.num_elements() * kernel[0] * kernel[1]
+        elif operation.type in ("MatMul", "BatchMatMulV2"):
+            total += 2 * operation.outputs[0].shape.num_elements() * operation.inputs[0].shape[-1]
+    return total / 1e9
+
+
+def alone(function: Callable[..., dict], *arguments: object) -> dict:
+    """Calls a function in a new process, so that nothing before it counts.
+
+    Returns:
+      Its dict, and peak_memory_mb of the process.
+    """
+    with multiprocessing.get_context("spawn").Pool(1) as pool:
+        return pool.apply(_with_memory, (function, arguments))
+
+
+def _with_memory(function: Callable[..., dict], arguments: tuple) -> dict:
+    result = function(*arguments)
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    return {**result, "peak_memory_mb": round(peak)}
+
+
+def machine() -> dict:
+    """What the numbers were measured on."""
+    name = "unknown"
+    if os.path.exists("/proc/cpuinfo"):  # noqa: PTH110
+        with open("/proc/cpuinfo") as file:
+            names = [line.split(":", 1)[1].strip() for line in file if line.startswith("model name")]
+        name = names[0] if names else name
+    return {
+        "processor": name,
+        "cores": os.cpu_count(),
+        "gpus": len(tf.config.list_physical_devices("GPU")),
+        "tensorflow": tf.__version__,
+    }

@@ -1,0 +1,59 @@
+"""Prediction: time of a window, frames a second from a video to its maps, memory, share of the matrix-product rate."""
+
+import tempfile
+
+import numpy as np
+import tensorflow as tf
+
+from hd2s_tf.benchmark import measure
+from hd2s_tf.data import synthetic, video
+from hd2s_tf.models.hd2s import FRAME_SIZE
+
+PRESETS = ("hd2s", "hd2s_tiny")
+PRECISIONS = ("float32", "bfloat16")
+BATCHES = (1, 4)
+_VIDEO_FRAMES, _VIDEO_SIZE = 120, (360, 640)
+
+
+def run() -> dict:
+    """Every preset and precision; each in a process of its own, the matrix products in that same process."""
+    return {
+        f"{preset}, {precision}": measure.alone(_one, preset, precision)
+        for preset in PRESETS
+        for precision in PRECISIONS
+    }
+
+
+def _one(preset: str, precision: str) -> dict:
+    from hd2s_tf.inference.predictor import ModelPredictFn
+    from hd2s_tf.models.hd2s import HD2S
+
+    predict_fn = ModelPredictFn(HD2S.from_preset(preset, weights=None), precision=precision)
+    generator = np.random.default_rng(0)
+    rate = measure.matrix_product_rate(precision)
+    result: dict = {"matrix_product_gflops": round(rate, 1)}
+    for batch in BATCHES:
+        clips = generator.integers(0, 256, (batch, predict_fn.clip_frames, *FRAME_SIZE, 3), np.uint8)
+        taken = measure.seconds(lambda clips=clips: predict_fn(clips)) / batch
+        work = measure.gflop(predict_fn.concrete_function(batch)) / batch
+        result |= {
+            f"ms_a_window_batch{batch}": round(1000 * taken, 1),
+            f"gflops_batch{batch}": round(work / taken, 1),
+            f"share_of_matrix_products_batch{batch}": round(work / taken / rate, 3),
+            "gflop_a_window": round(work, 2),
+        }
+    result["frames_a_second_end_to_end"] = round(_end_to_end(predict_fn), 2)
+    alone = 1000 / result["ms_a_window_batch4"]
+    result["share_of_the_network_alone"] = round(result["frames_a_second_end_to_end"] / alone, 3)
+    return result
+
+
+def _end_to_end(predict_fn: object) -> float:
+    """Frames a second of a 640x360 video to maps and overlay on disk."""
+    from hd2s_tf.inference import job
+
+    with tempfile.TemporaryDirectory() as folder:
+        synthetic.write_videos(folder, videos=1, frames=_VIDEO_FRAMES, size=_VIDEO_SIZE)
+        source = video.open_frames(f"{folder}/video/001.AVI")
+        summary = job.predict_source(predict_fn, source, f"{folder}/out", batch_size=BATCHES[-1])
+    return summary["frames"] / summary["seconds"]

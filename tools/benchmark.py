@@ -1,0 +1,37 @@
+"""Measures speed and memory on this machine, as ratios against a reference in the same run.
+
+    python tools/benchmark.py --what=predict --output=out/benchmark.json
+
+Prints a table and writes it as JSON.
+"""
+
+import importlib
+import json
+
+from absl import flags
+
+from hd2s_tf import command_line
+
+# A file of hd2s_tf/benchmark each.
+SUBJECTS = ("predict", "data", "train", "metrics", "serving")
+_WHAT = flags.DEFINE_enum("what", None, SUBJECTS, "What to measure.", required=True)
+_OUTPUT = flags.DEFINE_string("output", None, "JSON file to write; none if not given.")
+
+
+def main() -> None:
+    """Parses the flags and measures."""
+    from hd2s_tf.benchmark import measure
+    from hd2s_tf.data import paths
+
+    results = importlib.import_module(f"hd2s_tf.benchmark.{_WHAT.value}").run()
+    written = {"what": _WHAT.value, "machine": measure.machine(), "results": results}
+    for name, values in results.items():
+        print(name)
+        for key, value in values.items():
+            print(f"  {key}: {value}")
+    if _OUTPUT.value:
+        paths.write_bytes(_OUTPUT.value, json.dumps(written, indent=1).encode() + b"\n")
+
+
+if __name__ == "__main__":
+    command_line.run(main)
