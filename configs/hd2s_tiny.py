@@ -32,15 +32,19 @@ def get_config() -> ml_collections.ConfigDict:
     config.data.augmentation.saturation = 0.4
     config.data.augmentation.tempo = 0.3
 
+    config.loss.cc_weight = 0.5
+    config.loss.nss_weight = 0.1
+
     config.optimizer.learning_rate = 2e-3
     config.optimizer.schedule = "cosine"
     config.optimizer.warmup = 100
     config.optimizer.gradient_clip = 5.0
     config.optimizer.accumulation = 1
-    config.optimizer.updates = 5000
-    config.optimizer.average_momentum = 0.998
+    config.optimizer.updates = 2600
+    config.optimizer.average_momentum = 0.997
 
     config.every.log = 25
-    config.every.checkpoint = 250
+    config.every.checkpoint = 200
+    config.every.evaluation = 400
     config.every.validation_frame = 20
     return config

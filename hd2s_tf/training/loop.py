@@ -257,9 +257,10 @@ def _schedule(config: ml_collections.ConfigDict) -> float | keras.optimizers.sch
 
 
 def _objective(config: ml_collections.ConfigDict) -> Supervised | Adaptation:
-    supervised = Supervised(config.loss.multi_level)
+    loss = config.loss
+    supervised = Supervised(loss.multi_level, loss.cc_weight, loss.nss_weight)
     if not config.data.target:
         return supervised
     if not PRESETS[config.model.preset].get("adaptation"):
         raise BadInputError(f"data.target is set: the preset {config.model.preset} has no adaptation branch")
-    return dataclasses.replace(Adaptation(supervised), domain_weight=config.loss.domain_weight)
+    return dataclasses.replace(Adaptation(supervised), domain_weight=loss.domain_weight)

@@ -44,6 +44,33 @@ def saliency_loss(outputs: dict[str, tf.Tensor], ground_truth: tf.Tensor, multi_
     return loss
 
 
+def metric_loss(
+    saliency_map: tf.Tensor,
+    ground_truth: tf.Tensor,
+    fixation_map: tf.Tensor,
+    cc_weight: float = 0.0,
+    nss_weight: float = 0.0,
+) -> tf.Tensor:
+    """What the benchmarks count, as a loss beside the divergence (not in the paper): 1 - CC and -NSS, weighted.
+
+    Args:
+      saliency_map: float32 [B,H,W].
+      ground_truth: [B,H,W].
+      fixation_map: bool [B,H,W]; an example without fixations has no share in NSS.
+      cc_weight, nss_weight: of each; 0 leaves it out.
+
+    Returns:
+      float32 [B].
+    """
+    loss = tf.zeros(tf.shape(saliency_map)[0])
+    if cc_weight:
+        loss += cc_weight * (1.0 - correlation(saliency_map, ground_truth))
+    if nss_weight:
+        score = nss(saliency_map, fixation_map)
+        loss -= nss_weight * tf.where(tf.reduce_any(fixation_map, (1, 2)), score, 0.0)
+    return loss
+
+
 def domain_loss(domain_log_probs: tf.Tensor, domain: int) -> tf.Tensor:
     """Negative log-likelihood of the true domain, averaged over the levels (equation 3).
 
@@ -69,7 +96,10 @@ def nss(saliency_map: tf.Tensor, fixation_map: tf.Tensor) -> tf.Tensor:
     mean, variance = tf.nn.moments(saliency_map, (1, 2), keepdims=True)
     standardised = (saliency_map - mean) * tf.math.rsqrt(variance + _EPSILON)
     fixations = tf.cast(fixation_map, tf.float32)
-    return tf.reduce_sum(standardised * fixations, (1, 2)) / tf.reduce_sum(fixations, (1, 2))
+    count = tf.reduce_sum(fixations, (1, 2))
+    # A count of at least one in the division keeps the gradient of an example without fixations finite.
+    mean_at_fixations = tf.reduce_sum(standardised * fixations, (1, 2)) / tf.maximum(count, 1.0)
+    return tf.where(count > 0, mean_at_fixations, float("nan"))
 
 
 def correlation(saliency_map: tf.Tensor, ground_truth: tf.Tensor) -> tf.Tensor:
@@ -80,4 +110,6 @@ def correlation(saliency_map: tf.Tensor, ground_truth: tf.Tensor) -> tf.Tensor:
         centred.append(values - tf.reduce_mean(values, (1, 2), keepdims=True))
     first, second = centred
     product = tf.reduce_sum(first * second, (1, 2))
-    return tf.math.divide_no_nan(product, tf.sqrt(tf.reduce_sum(first**2, (1, 2)) * tf.reduce_sum(second**2, (1, 2))))
+    squares = tf.reduce_sum(first**2, (1, 2)) * tf.reduce_sum(second**2, (1, 2))
+    # The square root has no finite gradient at zero.
+    return tf.math.divide_no_nan(product, tf.sqrt(squares + _EPSILON))

@@ -21,9 +21,12 @@ class Supervised:
 
     Attributes:
       multi_level: whether the conspicuity maps are supervised too.
+      cc_weight, nss_weight: of `losses.metric_loss`; 0 in the paper.
     """
 
     multi_level: bool = True
+    cc_weight: float = 0.0
+    nss_weight: float = 0.0
 
     def __call__(
         self, model: HD2S, batch: dict[str, tf.Tensor], progress: tf.Tensor
@@ -37,8 +40,13 @@ class Supervised:
         self, outputs: dict[str, tf.Tensor], batch: dict[str, tf.Tensor]
     ) -> tuple[tf.Tensor, dict[str, tf.Tensor]]:
         """The same from a model's answer."""
-        loss = losses.saliency_loss(outputs, batch["saliency_map"], self.multi_level)
-        return loss, {"saliency_loss": tf.reduce_mean(loss), **saliency_scores(outputs["saliency_map"], batch)}
+        saliency_map, ground_truth = outputs["saliency_map"], batch["saliency_map"]
+        loss = losses.saliency_loss(outputs, ground_truth, self.multi_level)
+        logs = {"saliency_loss": tf.reduce_mean(loss), **saliency_scores(saliency_map, batch)}
+        if self.cc_weight or self.nss_weight:
+            fixation_map = batch["fixation_map"]
+            loss += losses.metric_loss(saliency_map, ground_truth, fixation_map, self.cc_weight, self.nss_weight)
+        return loss, logs
 
 
 @dataclasses.dataclass(frozen=True)

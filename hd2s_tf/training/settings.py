@@ -47,6 +47,9 @@ def paper() -> ml_collections.ConfigDict:
     config.loss = ml_collections.ConfigDict()
     config.loss.multi_level = True
     config.loss.domain_weight = 1.0
+    # Of CC and NSS beside the divergence.
+    config.loss.cc_weight = 0.0
+    config.loss.nss_weight = 0.0
 
     config.optimizer = ml_collections.ConfigDict()
     config.optimizer.learning_rate = 1e-3
