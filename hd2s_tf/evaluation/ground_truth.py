@@ -2,10 +2,12 @@
 
 import dataclasses
 import os
+import pathlib
 from collections.abc import Callable, Iterable, Iterator
 
 import cv2
 import numpy as np
+from absl import logging
 
 from hd2s_tf.data import fixations, layouts, paths, records, video
 from hd2s_tf.errors import BadInputError
@@ -28,10 +30,11 @@ class FrameTruth:
 
 @dataclasses.dataclass(frozen=True)
 class ScoredVideo:
-    """A video with ground truth.
+    """A video to predict, with its ground truth.
 
     Attributes:
       name: in its data set.
+      labelled: whether it has ground truth.
       frame_names: of every frame, without suffix, as prediction files are named.
       frames: opens the frames, uint8 RGB [H,W,3] each.
       read_truth: the ground truth of a frame by its index; None for a frame without one.
@@ -39,14 +42,35 @@ class ScoredVideo:
     """
 
     name: str
+    labelled: bool
     frame_names: tuple[str, ...]
     frames: Callable[[], Iterable[np.ndarray]]
     read_truth: Callable[[int], FrameTruth | None]
     read_points: Callable[[int], np.ndarray]
 
+    def read_frames(self, indices: set[int]) -> dict[int, np.ndarray]:
+        """Frames by their index; reads the video up to the last of them.
+
+        Raises:
+          BadInputError: the video ends before.
+        """
+        read = {}
+        for index, frame in enumerate(self.frames()):
+            if index in indices:
+                read[index] = frame
+            if len(read) == len(indices):
+                return read
+        raise BadInputError(f"{self.name}: the video has no frame {max(indices) + 1}")
+
 
 def open_videos(
-    data_dir: str | os.PathLike, split: str, layout: str | None = None, names: tuple[str, ...] = ()
+    data_dir: str | os.PathLike,
+    split: str,
+    layout: str | None = None,
+    names: tuple[str, ...] = (),
+    *,
+    unlabelled: bool = False,
+    allow_broken: bool = False,
 ) -> list[ScoredVideo]:
     """Opens the videos of a split, in order of their names.
 
@@ -54,10 +78,12 @@ def open_videos(
       data_dir: a folder of `tools/prepare_dataset.py`, or a data set's own.
       split: a name of `layouts.SPLITS`, or "training" or "testing"; a data set's own folder may be asked for "all".
       layout: of a data set's own folder; None to recognise it.
-      names: the videos to score; empty for all.
+      names: the videos to open; empty for all.
+      unlabelled: whether to open videos without ground truth too.
+      allow_broken: whether broken videos of a data set's own folder are left out with a warning.
 
     Raises:
-      BadInputError: nothing there that can be scored.
+      BadInputError: nothing there that can be opened, or broken videos.
     """
     split = _SPLIT_NAMES.get(split, split)
     if not paths.is_folder(data_dir):
@@ -68,22 +94,33 @@ def open_videos(
         layout = layout or _recognise(data_dir)
         # Validation videos are named when they matter here; nothing is chosen at random.
         read, problems = layouts.read_layout(layout, data_dir, layouts.Choice(fraction=0))
-        if problems:
-            raise BadInputError(f"{problems[0]} ({len(problems)} such videos)")
+        if problems and not allow_broken:
+            raise BadInputError(f"{problems[0]} ({len(problems)} such videos): give --allow_missing to leave them out")
+        for problem in problems:
+            logging.warning("left out: %s", problem)
         if split not in (*layouts.SPLITS, "all"):
             raise BadInputError(f"no split {split!r}: the splits are {', '.join(layouts.SPLITS)} and all")
-        videos = [_raw(record) for record in read if split in (record.split, "all") and record.map_paths]
+        videos = [_raw(record) for record in read if split in (record.split, "all")]
+    videos = [opened for opened in videos if opened.labelled or unlabelled]
     missing = sorted(set(names) - {opened.name for opened in videos})
     if missing:
         raise BadInputError(f"{data_dir}: no videos {', '.join(missing)} in the split {split}")
     videos = [opened for opened in videos if not names or opened.name in names]
     if not videos:
-        raise BadInputError(f"{data_dir}: no videos with ground truth in the split {split}")
+        raise BadInputError(f"{data_dir}: no videos{'' if unlabelled else ' with ground truth'} in the split {split}")
     return sorted(videos, key=lambda opened: opened.name)
 
 
+def dataset_name(data_dir: str | os.PathLike, split: str) -> str:
+    """What a data set is called: by whoever prepared it, or by its folder."""
+    split = _SPLIT_NAMES.get(split, split)
+    if paths.exists(paths.join(data_dir, split, records.DATASET)):
+        return records.load_dataset(data_dir, split).name
+    return os.fspath(data_dir).rstrip("/").rsplit("/", 1)[-1]
+
+
 def _recognise(data_dir: str | os.PathLike) -> str:
-    if paths.is_folder(paths.join(data_dir, "annotation")):
+    if any(paths.is_folder(paths.join(data_dir, name)) for name in ("annotation", "video")):
         return "dhf1k"
     if any(paths.is_folder(paths.join(data_dir, name)) for name in _SPLIT_NAMES):
         return "ucf_sports"
@@ -109,8 +146,11 @@ def _prepared(prepared: records.Video) -> ScoredVideo:
         saliency_map = cv2.imdecode(np.frombuffer(frame.saliency_map, np.uint8), cv2.IMREAD_GRAYSCALE)
         return FrameTruth(saliency_map, fixations.to_map(frame.fixations, saliency_map.shape))
 
-    names = tuple(f"{number:04d}" for number in range(1, prepared.frame_count + 1))
-    return ScoredVideo(prepared.name, names, frames, truth, lambda index: record(index).fixations)
+    def points(index: int) -> np.ndarray:
+        return record(index).fixations
+
+    names = _numbers(prepared.frame_count)
+    return ScoredVideo(prepared.name, bool(prepared.targets.any()), names, frames, truth, points)
 
 
 def _raw(record: layouts.VideoRecord) -> ScoredVideo:
@@ -119,7 +159,9 @@ def _raw(record: layouts.VideoRecord) -> ScoredVideo:
             return np.zeros((0, 2), np.float32)
         return fixations.points(fixations.read_fixation_map(record.fixation_paths[index]))
 
-    def truth(index: int) -> FrameTruth:
+    def truth(index: int) -> FrameTruth | None:
+        if not record.map_paths:
+            return None
         saliency_map = video.read_map(record.map_paths[index])
         if not record.fixation_paths:
             return FrameTruth(saliency_map, np.zeros(saliency_map.shape, bool))
@@ -128,5 +170,12 @@ def _raw(record: layouts.VideoRecord) -> ScoredVideo:
             fixation_map = fixations.to_map(fixations.points(fixation_map), saliency_map.shape)
         return FrameTruth(saliency_map, fixation_map)
 
-    stems = tuple(os.path.splitext(os.path.basename(path))[0] for path in record.map_paths)  # noqa: PTH119, PTH122
-    return ScoredVideo(record.name, stems, record.open, truth, points)
+    if record.map_paths:
+        names = tuple(pathlib.PurePath(path).stem for path in record.map_paths)
+    else:
+        names = _numbers(record.open().frame_count)
+    return ScoredVideo(record.name, bool(record.map_paths), names, record.open, truth, points)
+
+
+def _numbers(frame_count: int) -> tuple[str, ...]:
+    return tuple(f"{number:04d}" for number in range(1, frame_count + 1))

@@ -1,32 +1,35 @@
 """From maps and ground truth to a folder of scores: the job of `tools/evaluate.py`."""
 
+import collections
 import concurrent.futures
-import csv
 import dataclasses
-import gzip
-import io
 import json
 import os
 from collections.abc import Sequence
 
 import numpy as np
 import tqdm
+from absl import logging
 
-from hd2s_tf.data import paths, video
+from hd2s_tf.data import paths
 from hd2s_tf.errors import BadInputError
-from hd2s_tf.evaluation import predictions, protocol, published, report
-from hd2s_tf.evaluation.ground_truth import FrameTruth, ScoredVideo, open_videos
-from hd2s_tf.evaluation.predictions import BASELINE_PREFIX, PredictedFrame, Predictor
-from hd2s_tf.evaluation.protocol import METRICS, Protocol
+from hd2s_tf.evaluation import protocol, report, tables
+from hd2s_tf.evaluation.ground_truth import ScoredVideo, dataset_name, open_videos
+from hd2s_tf.evaluation.predictions import (
+    BAR_DELAY,
+    BASELINE_PREFIX,
+    BaselinePredictor,
+    FolderPredictor,
+    NetworkPredictor,
+    PredictedFrame,
+    Predictor,
+    enumeration,
+)
+from hd2s_tf.evaluation.protocol import Protocol
+from hd2s_tf.evaluation.submission import Submission
 from hd2s_tf.inference.predictor import load_predict_fn
 
-METRICS_FILE, PER_VIDEO, PER_FRAME, REPORT, PROGRESS = (
-    "metrics.json",
-    "per_video.csv",
-    "per_frame.csv.gz",
-    "report.html",
-    "progress",
-)
+REPORT, PROGRESS = "report.html", "progress"
 # Frames that may wait to be scored while others are predicted.
 _PENDING_FRAMES = 64
 # A prediction may be that much wider or narrower than its ground truth before it is taken for another one's.
@@ -41,7 +44,7 @@ class Request:
       target: weights, SavedModel, gRPC target or `baseline:<name>`; unused with `predictions_dir`.
       preset, domain, precision: of the network.
       predictions_dir: a folder of predicted PNG files in place of a network.
-      allow_missing: whether frames without a prediction or fixations are left out instead of refused.
+      allow_missing: whether frames without a usable prediction and broken videos are left out instead of refused.
       batch_size, stride, smoothing_sigma: see `predict_video`.
       submission_dir: where to write the maps in the benchmark's layout, with the method's name last; None for nowhere.
     """
@@ -70,71 +73,91 @@ def evaluate(
 ) -> dict:
     """Scores predictions of a split and writes metrics.json, per_video.csv, per_frame.csv.gz and report.html.
 
-    An interrupted evaluation with the same settings goes on with the videos that are missing.
+    An interrupted evaluation with the same settings goes on with the videos that are missing. With a submission, videos
+    without ground truth are predicted too; if no video has one, nothing is scored and the submission is all.
 
     Returns:
       What metrics.json holds.
 
     Raises:
       BadInputError: predictions, data or settings that cannot be used.
+      RunError: the submission is not complete.
     """
-    videos = open_videos(data_dir, split, layout, names)
-    predictor, about = _predictor(request, videos, data_dir, layout)
+    _check(request)
+    submission = Submission(request.submission_dir) if request.submission_dir else None
+    unlabelled, allow_missing = submission is not None, request.allow_missing
+    videos = open_videos(data_dir, split, layout, names, unlabelled=unlabelled, allow_broken=allow_missing)
+    others = protocol.OtherFixations([scored for scored in videos if scored.labelled], choices)
+    scored_at_all = any(scored.labelled for scored in videos)
+    if scored_at_all and not others.pool_size and not allow_missing:
+        raise BadInputError(f"{data_dir}: no frame of the split {split} has fixations: give --allow_missing to go on")
+    predictor, about = _open_predictor(request, videos, data_dir, split, layout)
     settings = {
         **about,
         "data_dir": data_dir,
+        "dataset": dataset_name(data_dir, split),
         "split": split,
-        "protocol": dataclasses.asdict(choices),
-        "smoothing_sigma": request.smoothing_sigma,
-        "stride": request.stride,
+        "only_videos": list(names),
+        "protocol": {**dataclasses.asdict(choices), **choices.describe()},
     }
     paths.make_folder(output_dir)
     progress = _Progress(paths.join(output_dir, PROGRESS), settings)
-    others = protocol.OtherFixations(videos, choices)
-    results: dict[str, dict] = {}
-    frame_count = sum(len(scored.frame_names) for scored in videos)
-    with (
-        tqdm.tqdm(total=frame_count, unit="frame", desc="scoring") as bar,
-        concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool,
-    ):
-        for number, scored in enumerate(videos):
-            done = progress.read(scored.name)
-            if done is None or request.submission_dir:
-                done = _Video(number, scored, others, choices, pool, bar, request).score(predictor)
-                progress.write(scored.name, done)
-            else:
-                bar.update(len(scored.frame_names))
-            results[scored.name] = done
-    rows = {name: result["frames"] for name, result in results.items()}
-    missing = sum(result["missing"] for result in results.values())
-    scores = protocol.summarise(rows)
-    if not np.isfinite(scores["mean_over_frames"]["nss"]) and not request.allow_missing:
-        raise BadInputError(f"{data_dir}: no frame of the split {split} has fixations: give --allow_missing to go on")
-    written = {**settings, "missing_predictions": missing, **scores}
-    _write_tables(output_dir, written, rows)
-    examples = [example for result in results.values() for example in result["examples"]]
-    paths.write_bytes(paths.join(output_dir, REPORT), report.html(written, rows, examples).encode())
+    results = _Scoring(predictor, others, choices, progress, submission).run(videos)
+    if submission:
+        submission.check(videos)
+        print(f"the submission {submission.folder} is complete: {len(videos)} videos")
+    if not scored_at_all:
+        progress.remove()
+        print(f"nothing is scored: no video of the split {split} has ground truth")
+        return settings
+    problems = [problem for result in results.values() for problem in result.problems]
+    problems += [f"{name}: no frame has fixations" for name, result in results.items() if result.blind]
+    if problems and not allow_missing:
+        raise BadInputError(f"{enumeration(problems)}: give --allow_missing to score the rest")
+    for problem in problems:
+        logging.warning("%s", problem)
+    rows = {name: result.rows for name, result in results.items() if result.rows}
+    if not rows:
+        raise BadInputError(f"{data_dir}: nothing is left to score in the split {split}")
+    written = {
+        **settings,
+        "missing_predictions": sum(result.missing for result in results.values()),
+        "frames_without_ground_truth": sum(result.without_truth for result in results.values()),
+        "problems": problems,
+        **protocol.summarise(rows),
+    }
+    tables.write(output_dir, written, rows)
+    examples = report.draw_examples(report.choose(rows), {scored.name: scored for scored in videos}, predictor)
+    report_path = paths.join(output_dir, REPORT)
+    paths.write_bytes(report_path, report.html(written, rows, examples).encode())
     progress.remove()
-    _print_table(written, data_dir, paths.join(output_dir, REPORT))
+    print(tables.terminal(written))
+    print(f"report: {report_path}")
     return written
 
 
-def _predictor(
-    request: Request, videos: Sequence[ScoredVideo], data_dir: str, layout: str | None
+def _check(request: Request) -> None:
+    if request.smoothing_sigma is not None and not 0 <= request.smoothing_sigma < 1000:
+        raise BadInputError(f"--smoothing_sigma is {request.smoothing_sigma}: it must be from 0 to 1000 pixels")
+    is_network = not request.predictions_dir and not request.target.startswith(BASELINE_PREFIX)
+    if request.submission_dir and not is_network:
+        raise BadInputError("--submission_dir is for a network's maps: not with --predictions or a baseline")
+
+
+def _open_predictor(
+    request: Request, videos: Sequence[ScoredVideo], data_dir: str, split: str, layout: str | None
 ) -> tuple[Predictor, dict]:
+    """The predictor, and what the report says of it."""
     if request.predictions_dir:
-        folder = request.predictions_dir
-        if not paths.is_folder(folder):
-            raise BadInputError(f"{folder}: no such folder")
-        return predictions.from_folder(folder, videos, request.allow_missing), {"predictions": folder}
+        predictor = FolderPredictor(request.predictions_dir, videos, request.allow_missing)
+        return predictor, {"predictions": request.predictions_dir}
     if request.target.startswith(BASELINE_PREFIX):
-        name = request.target.removeprefix(BASELINE_PREFIX)
-        scored = {video.name for video in videos}
+        scored = {video.name for video in videos} if split.startswith("train") else set()
 
         def training() -> list[ScoredVideo]:
             return [video for video in open_videos(data_dir, "train", layout) if video.name not in scored]
 
-        return predictions.from_baseline(name, training), {"weights": request.target}
+        return BaselinePredictor(request.target.removeprefix(BASELINE_PREFIX), training), {"weights": request.target}
     predict_fn = load_predict_fn(request.target, request.preset, request.domain, request.precision)
     about = {
         "weights": predict_fn.weights,
@@ -142,85 +165,132 @@ def _predictor(
         "preset": predict_fn.preset,
         "domain": request.domain,
         "precision": predict_fn.precision,
+        "smoothing_sigma": predict_fn.smoothing_sigma if request.smoothing_sigma is None else request.smoothing_sigma,
+        "stride": request.stride,
     }
-    return predictions.from_network(predict_fn, request.batch_size, request.stride, request.smoothing_sigma), about
+    return NetworkPredictor(predict_fn, request.batch_size, request.stride, request.smoothing_sigma), about
 
 
-class _Video:
-    """Scores one video, its frames on all cores while the next ones are predicted."""
+@dataclasses.dataclass
+class VideoResult:
+    """What became of a video.
+
+    Attributes:
+      rows: the scores of each frame, and its name as "frame".
+      problems: one line for each frame whose prediction cannot be used.
+      missing: number of frames without a prediction.
+      without_truth: number of frames without ground truth.
+    """
+
+    rows: list[dict] = dataclasses.field(default_factory=list)
+    problems: list[str] = dataclasses.field(default_factory=list)
+    missing: int = 0
+    without_truth: int = 0
+
+    @property
+    def blind(self) -> bool:
+        """Whether frames were scored, but none of them has fixations."""
+        return bool(self.rows) and all(np.isnan(row["nss"]) for row in self.rows)
+
+
+class _Missing:
+    """A frame that is left out: its prediction or its ground truth is not there."""
+
+    def __init__(self, truth: bool) -> None:
+        self.truth = truth
+
+
+class _Scoring:
+    """Scores videos, their frames on all cores, while the next ones are predicted."""
 
     def __init__(
         self,
-        number: int,
-        scored: ScoredVideo,
+        predictor: Predictor,
         others: protocol.OtherFixations,
         choices: Protocol,
-        pool: concurrent.futures.Executor,
-        bar: tqdm.tqdm,
-        request: Request,
+        progress: "_Progress",
+        submission: Submission | None,
     ) -> None:
-        self._number, self._scored, self._others, self._choices = number, scored, others, choices
-        self._pool, self._bar = pool, bar
-        self._submission = request.submission_dir and paths.join(request.submission_dir, scored.name)
-        self._allow_missing = request.allow_missing
+        self._predictor, self._others, self._choices = predictor, others, choices
+        self._progress, self._submission = progress, submission
+        self._results: dict[str, VideoResult] = {}
+        # Frames in order, and after the last one of a video None.
+        self._pending: collections.deque[tuple[str, concurrent.futures.Future | None]] = collections.deque()
 
-    def score(self, predictor: Predictor) -> dict:
-        """The rows of the frames, the number of missing predictions and pictures of three frames."""
-        pending: list[concurrent.futures.Future] = []
-        results: list[tuple[dict, bytes] | None] = []
-        count = len(self._scored.frame_names)
-        if self._submission:
-            paths.make_folder(self._submission)
-        seen = 0
-        for index, predicted in enumerate(predictor(self._scored)):
-            seen += 1
-            self._bar.update()
-            if index >= count:
+    def run(self, videos: Sequence[ScoredVideo]) -> dict[str, VideoResult]:
+        """The results by the videos' names."""
+        total = sum(len(scored.frame_names) for scored in videos)
+        with (
+            tqdm.tqdm(total=total, unit="frame", desc="scoring", delay=BAR_DELAY) as bar,
+            concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool,
+        ):
+            try:
+                for number, scored in enumerate(videos):
+                    self._start(number, scored, pool, bar)
+                while self._pending:
+                    self._collect()
+            finally:
+                pool.shutdown(cancel_futures=True)
+        return self._results
+
+    def _start(self, number: int, scored: ScoredVideo, pool: concurrent.futures.Executor, bar: tqdm.tqdm) -> None:
+        done = self._progress.read(scored.name)
+        if done is not None and (self._submission is None or self._submission.has(scored)):
+            self._results[scored.name] = done
+            bar.update(len(scored.frame_names))
+            return
+        self._results[scored.name] = VideoResult()
+        count = 0
+        for index, predicted in enumerate(self._predictor.frames(scored)):
+            count += 1
+            bar.update()
+            if count > len(scored.frame_names):
                 continue
             if self._submission:
-                self._submit(index, predicted)
-            if index % self._choices.every:
-                continue
-            if len(pending) >= _PENDING_FRAMES:
-                results.append(pending.pop(0).result())
-            pending.append(self._pool.submit(self._frame, index, predicted))
-        if seen != count:
-            raise BadInputError(f"{self._scored.name}: {seen} frames could be read, the ground truth has {count}")
-        results += [future.result() for future in pending]
-        rows = [result for result in results if result is not None]
-        return {
-            "frames": [row for row, _ in rows],
-            "missing": len(results) - len(rows),
-            "examples": report.choose(self._scored.name, rows),
-        }
+                self._pending.append((scored.name, pool.submit(self._submission.write, scored, index, predicted)))
+            if scored.labelled and index % self._choices.every == 0:
+                self._pending.append((scored.name, pool.submit(self._frame, number, scored, index, predicted)))
+            while len(self._pending) > _PENDING_FRAMES:
+                self._collect()
+        if count != len(scored.frame_names):
+            raise BadInputError(f"{scored.name}: {count} frames could be read, {len(scored.frame_names)} are expected")
+        self._pending.append((scored.name, None))
 
-    def _submit(self, index: int, predicted: PredictedFrame) -> None:
-        if predicted.prediction is None:
-            raise BadInputError("a submission is written from a network's predictions only")
-        name = f"{self._scored.frame_names[index]}.png"
-        paths.write_bytes(paths.join(self._submission, name), video.png_bytes(predicted.prediction.saliency_map))
+    def _collect(self) -> None:
+        """Takes in the oldest frame, or stores the result of the oldest video."""
+        name, future = self._pending.popleft()
+        result = self._results[name]
+        outcome = self._progress.write(name, result) if future is None else future.result()
+        if isinstance(outcome, dict):
+            result.rows.append(outcome)
+        elif isinstance(outcome, str):
+            result.problems.append(outcome)
+        elif isinstance(outcome, _Missing):
+            result.missing += not outcome.truth
+            result.without_truth += outcome.truth
 
-    def _frame(self, index: int, predicted: PredictedFrame) -> tuple[dict, bytes] | None:
-        truth = self._scored.read_truth(index)
-        if truth is None or predicted.saliency_map is None:
-            return None
-        if not np.isfinite(predicted.saliency_map).all():
-            raise BadInputError(f"{self._scored.name}, frame {self._scored.frame_names[index]}: the map is not finite")
-        scores = self._scores(index, predicted, truth)
-        row = {"frame": self._scored.frame_names[index], **scores}
-        return row, report.strip(predicted, truth)
-
-    def _scores(self, index: int, predicted: PredictedFrame, truth: FrameTruth) -> dict[str, float]:
+    def _frame(self, number: int, scored: ScoredVideo, index: int, predicted: PredictedFrame) -> dict | str | _Missing:
+        """The scores of a frame, or the line that says why it has none."""
+        truth = scored.read_truth(index)
+        if truth is None:
+            return _Missing(truth=True)
+        where = f"{scored.name}, frame {scored.frame_names[index]}"
+        try:
+            saliency_map = predicted.read()
+        except BadInputError as error:
+            return str(error)
+        if saliency_map is None:
+            return _Missing(truth=False)
+        if not np.isfinite(saliency_map).all():
+            return f"{where}: the map has values that are not finite"
         size = truth.saliency_map.shape
-        height, width = predicted.saliency_map.shape
-        if predicted.from_file and abs(width * size[0] / (height * size[1]) - 1) > _ASPECT_TOLERANCE:
-            raise BadInputError(
-                f"{self._scored.name}, frame {self._scored.frame_names[index]}: a prediction of {width}x{height} for a "
-                f"ground truth of {size[1]}x{size[0]}"
-            )
-        generator = protocol.frame_generator(self._choices, self._number, index)
-        other = self._others.draw(self._scored.name, generator, size)
-        return protocol.score_frame(predicted.saliency_map, truth, other, generator, self._choices)
+        height, width = saliency_map.shape
+        if predicted.path and abs(width * size[0] / (height * size[1]) - 1) > _ASPECT_TOLERANCE:
+            return f"{where}: a prediction of {width}x{height} for a ground truth of {size[1]}x{size[0]}"
+        generator = protocol.frame_generator(self._choices, number, index)
+        other = self._others.draw(scored.name, generator, size)
+        scores = protocol.score_frame(saliency_map, truth, other, generator, self._choices)
+        return {"frame": scored.frame_names[index], **scores}
 
 
 class _Progress:
@@ -229,50 +299,22 @@ class _Progress:
     def __init__(self, folder: str, settings: dict) -> None:
         self._folder, self._settings = folder, json.loads(json.dumps(settings))
 
-    def read(self, name: str) -> dict | None:
+    def read(self, name: str) -> VideoResult | None:
+        """The result of a video; None if there is none, or one with problems, which may be mended by now."""
         path = self._path(name)
         if not paths.exists(path):
             return None
         stored = json.loads(paths.read_bytes(path))
-        return stored["result"] if stored["settings"] == self._settings else None
+        result = VideoResult(**stored["result"])
+        return result if stored["settings"] == self._settings and not (result.problems or result.missing) else None
 
-    def write(self, name: str, result: dict) -> None:
+    def write(self, name: str, result: VideoResult) -> None:
         paths.make_folder(self._folder)
-        paths.write_bytes(self._path(name), json.dumps({"settings": self._settings, "result": result}).encode())
+        stored = {"settings": self._settings, "result": dataclasses.asdict(result)}
+        paths.write_bytes(self._path(name), json.dumps(stored).encode())
 
     def remove(self) -> None:
         paths.remove(self._folder)
 
     def _path(self, name: str) -> str:
         return paths.join(self._folder, f"{name}.json")
-
-
-def _write_tables(output_dir: str, written: dict, rows: dict[str, list[dict]]) -> None:
-    per_video = [{"video": name, **values} for name, values in written["videos"].items()]
-    per_frame = [{"video": name, **row} for name, frames in rows.items() for row in frames]
-    paths.write_bytes(paths.join(output_dir, PER_VIDEO), _csv(("video", *METRICS), per_video))
-    compressed = gzip.compress(_csv(("video", "frame", *METRICS), per_frame), mtime=0)
-    paths.write_bytes(paths.join(output_dir, PER_FRAME), compressed)
-    kept = {key: value for key, value in written.items() if key != "videos"}
-    paths.write_bytes(paths.join(output_dir, METRICS_FILE), json.dumps(kept, indent=2).encode() + b"\n")
-
-
-def _csv(columns: Sequence[str], rows: Sequence[dict]) -> bytes:
-    text = io.StringIO(newline="")
-    writer = csv.DictWriter(text, columns, lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(rows)
-    return text.getvalue().encode()
-
-
-def _print_table(written: dict, data_dir: str, report_path: str) -> None:
-    lines = [("", *METRICS)]
-    for title, key in (("mean over videos", "mean_over_videos"), ("mean over frames", "mean_over_frames")):
-        lines.append((title, *(f"{written[key][metric]:.4f}" for metric in METRICS)))
-    for method, values in published.scores(data_dir):
-        lines.append((method, *(f"{values[metric]:.3f}" if metric in values else "" for metric in METRICS)))
-    width = max(len(line[0]) for line in lines) + 2
-    for line in lines:
-        print(line[0].ljust(width) + "".join(value.rjust(15) for value in line[1:]))
-    undefined = {metric: count for metric, count in written["undefined"].items() if count}
-    print(f"{written['frames']} frames; undefined: {undefined or 'none'}; report: {report_path}")

@@ -1,11 +1,16 @@
 """Saliency metrics of one frame, in agreement with the DHF1K benchmark's MATLAB code.
 
-Every function takes arrays of one size [H,W] and returns a float. Where a metric is undefined (no fixation, a constant
-map) it is NaN, which the caller counts, except where theory gives a value: a constant map has AUC 0.5 and NSS 0. NSS,
-CC and the AUCs do not change when the map is scaled or shifted. Definitions: Bylinskii et al., "What do different
-evaluation metrics tell us about saliency models?", TPAMI 2019.
+Every function takes arrays of one size [H,W] and returns a float. A map may be of any real type and range, but for
+`kl_divergence`, which wants distributions; a fixation map is bool, or any numbers of which the positive ones are
+fixations. Where a metric is undefined (no fixation, nothing but fixations, a constant map) it is NaN, which the caller
+counts, except where theory gives a value: a constant map has AUC 0.5 and NSS 0. NSS, CC, SIM and the AUCs do not change
+when the map is scaled or shifted. All raise ValueError for sizes that differ and for values that are not finite.
+
+Definitions: Bylinskii et al., "What do different evaluation metrics tell us about saliency models?", TPAMI 2019. What
+the benchmark's code counts threshold by threshold over all pixels is counted here in one pass; 8-bit maps are fastest.
 """
 
+import cv2
 import numpy as np
 
 _EPSILON = np.finfo(np.float64).eps
@@ -13,21 +18,19 @@ SPLITS, STEP = 100, 0.1
 
 
 def nss(saliency_map: np.ndarray, fixation_map: np.ndarray) -> float:
-    """Normalised scanpath saliency: the mean of the standardised map over the fixated pixels.
+    """Normalised scanpath saliency: the mean over the fixations of the map, standardised (deviation with N-1).
 
     Args:
       saliency_map: real [H,W].
-      fixation_map: bool [H,W], or any numbers of which the positive ones are fixations.
-
-    Raises:
-      ValueError: sizes that differ, or values that are not finite; so do all functions here.
+      fixation_map: bool [H,W].
     """
-    saliency, fixated = _check(saliency_map, fixation_map)
-    if not fixated.any():
+    saliency, fixations = _check(saliency_map, fixation_map)
+    if not len(fixations):
         return np.nan
     if _constant(saliency):
         return 0.0
-    return float((saliency[fixated].mean() - saliency.mean()) / saliency.std(ddof=1))
+    centred = _centred(saliency)
+    return float(centred[fixations].mean() / np.sqrt(centred.dot(centred) / (centred.size - 1)))
 
 
 def cc(saliency_map: np.ndarray, ground_truth_map: np.ndarray) -> float:
@@ -35,54 +38,69 @@ def cc(saliency_map: np.ndarray, ground_truth_map: np.ndarray) -> float:
     first, second = _check_maps(saliency_map, ground_truth_map)
     if _constant(first) or _constant(second):
         return np.nan
-    first, second = (values.ravel() - values.mean() for values in (first, second))
+    first, second = _centred(first), _centred(second)
     return float(first.dot(second) / np.sqrt(first.dot(first) * second.dot(second)))
 
 
 def sim(saliency_map: np.ndarray, ground_truth_map: np.ndarray) -> float:
-    """Similarity, 0 to 1: what two maps share, each stretched to [0,1] and then normalised to sum one."""
-    first, second = (_distribution(_stretched(values)) for values in _check_maps(saliency_map, ground_truth_map))
-    return float(np.minimum(first, second).sum())
+    """Similarity, 0 to 1: what two maps share, each shifted to a minimum of zero and scaled to sum one."""
+    first, second = _check_maps(saliency_map, ground_truth_map)
+    if _constant(first) or _constant(second):
+        return np.nan
+    first, second = _distribution(first), _distribution(second)
+    return float(np.minimum(first, second, out=first).sum())
 
 
 def kl_divergence(saliency_map: np.ndarray, ground_truth_map: np.ndarray) -> float:
-    """Kullback-Leibler divergence of the ground truth from the map, both non-negative and normalised to sum one."""
+    """Kullback-Leibler divergence of the ground truth from the map, each scaled to sum one; NaN if one is all zero.
+
+    Raises:
+      ValueError: a negative value too.
+    """
     first, second = _check_maps(saliency_map, ground_truth_map)
-    if first.sum() <= 0 or second.sum() <= 0:
+    if first.min() < 0 or second.min() < 0:
+        raise ValueError("a map with negative values is no distribution")
+    if not (first.any() and second.any()):
         return np.nan
     # Where the ground truth is zero, so is the term.
-    present = second > 0
-    shares = second[present] / second.sum()
-    return float((shares * np.log(_EPSILON + shares / (first[present] / first.sum() + _EPSILON))).sum())
+    present = np.flatnonzero(second)
+    shares = second[present] / second.sum(dtype=np.float64)
+    predicted = first[present] / first.sum(dtype=np.float64)
+    return float(shares.dot(np.log(_EPSILON + shares / (predicted + _EPSILON))))
 
 
 def information_gain(saliency_map: np.ndarray, fixation_map: np.ndarray, baseline_map: np.ndarray) -> float:
-    """Information gain over a baseline map, in bits a fixation; both maps are stretched to [0,1] and sum one."""
-    saliency, fixated = _check(saliency_map, fixation_map)
+    """Information gain over a baseline map, in bits a fixation.
+
+    Args:
+      saliency_map, baseline_map: real [H,W]; each is shifted to a minimum of zero and scaled to sum one.
+      fixation_map: bool [H,W].
+    """
+    saliency, fixations = _check(saliency_map, fixation_map)
     baseline, _ = _check(baseline_map, fixation_map)
-    if not fixated.any():
+    if not len(fixations) or _constant(saliency) or _constant(baseline):
         return np.nan
-    saliency, baseline = (_distribution(_stretched(values)) for values in (saliency, baseline))
-    gains = np.log2(_EPSILON + saliency[fixated]) - np.log2(_EPSILON + baseline[fixated])
-    return float(gains.mean())
+    ours, theirs = (np.log2(_EPSILON + _distribution(values)[fixations]) for values in (saliency, baseline))
+    return float((ours - theirs).mean())
 
 
 def auc_judd(saliency_map: np.ndarray, fixation_map: np.ndarray) -> float:
     """Area under the ROC curve whose thresholds are the map's values at the fixations (without jitter).
 
-    The benchmark's code counts the pixels above each threshold anew; here one sort counts them all.
+    Args:
+      saliency_map: real [H,W].
+      fixation_map: bool [H,W].
     """
-    saliency, fixated = _check(saliency_map, fixation_map)
-    count = int(np.count_nonzero(fixated))
-    if count == 0 or count == saliency.size:
+    saliency, fixations = _check(saliency_map, fixation_map)
+    count = len(fixations)
+    if count in (0, saliency.size):
         return np.nan
-    ranked = np.sort(saliency_map, axis=None)
-    if ranked[0] == ranked[-1]:
+    if _constant(saliency):
         return 0.5
-    thresholds = np.sort(np.asarray(saliency_map)[fixated])[::-1]
-    above = saliency.size - np.searchsorted(ranked, thresholds, side="left")
+    thresholds = np.sort(saliency[fixations])[::-1]
     hits = np.arange(1, count + 1)
-    return _area(hits / count, (above - hits) / (saliency.size - count))
+    reached = _count_reaching(saliency, thresholds)
+    return _area(hits / count, (reached - hits) / (saliency.size - count))
 
 
 def auc_borji(
@@ -96,14 +114,21 @@ def auc_borji(
 
     Thresholds lie `step` apart on the map stretched to [0,1]. Only how many drawn pixels lie between two thresholds
     matters, so these numbers are drawn (multinomial) instead of the pixels.
+
+    Args:
+      saliency_map: real [H,W].
+      fixation_map: bool [H,W].
+      generator: of the draws.
+      splits: at least 1.
+      step: above 0, at most 1.
     """
-    levels, fixated = _levels(saliency_map, fixation_map, step)
-    count = int(np.count_nonzero(fixated))
-    if count == 0:
+    saliency, fixations = _check(saliency_map, fixation_map)
+    _check_sampling(splits, step)
+    if not len(fixations):
         return np.nan
-    pixels = np.bincount(levels.ravel(), minlength=_level_count(step))
-    drawn = generator.multinomial(count, pixels / levels.size, size=splits)
-    return _threshold_area(levels[fixated], drawn.mean(0), step)
+    pixels = _levels(saliency, saliency, step)
+    drawn = generator.multinomial(len(fixations), pixels / saliency.size, size=splits)
+    return _threshold_area(_levels(saliency[fixations], saliency, step), drawn.sum(0))
 
 
 def s_auc(
@@ -114,46 +139,53 @@ def s_auc(
     splits: int = SPLITS,
     step: float = STEP,
 ) -> float:
-    """Shuffled AUC: as `auc_borji`, against fixations of other images (`other_fixation_map` [H,W]).
+    """Shuffled AUC: as `auc_borji`, against fixations of other images (`other_fixation_map`, bool [H,W]).
 
     As many of them as there are fixations, or all if they are fewer, are drawn without replacement; what is drawn is
     how many lie between two thresholds (multivariate hypergeometric).
     """
-    levels, fixated = _levels(saliency_map, fixation_map, step)
+    saliency, fixations = _check(saliency_map, fixation_map)
     _, others = _check(saliency_map, other_fixation_map)
-    count, available = int(np.count_nonzero(fixated)), int(np.count_nonzero(others))
-    if count == 0 or available == 0:
+    _check_sampling(splits, step)
+    if not (len(fixations) and len(others)):
         return np.nan
-    population = np.bincount(levels[others], minlength=_level_count(step))
-    drawn = generator.multivariate_hypergeometric(population, min(count, available), size=splits)
-    return _threshold_area(levels[fixated], drawn.mean(0), step)
+    population = _levels(saliency[others], saliency, step)
+    drawn = generator.multivariate_hypergeometric(population, min(len(fixations), len(others)), size=splits)
+    return _threshold_area(_levels(saliency[fixations], saliency, step), drawn.sum(0))
 
 
-def _levels(saliency_map: np.ndarray, fixation_map: np.ndarray, step: float) -> tuple[np.ndarray, np.ndarray]:
-    """How many of the thresholds 0, step, ... each pixel of the stretched map reaches, less one; and the fixations."""
-    saliency, fixated = _check(saliency_map, fixation_map)
-    stretched = _stretched(saliency)
-    if not np.isfinite(stretched).all():
-        return np.zeros(saliency.shape, np.intp), fixated
+def _count_reaching(values: np.ndarray, thresholds: np.ndarray) -> np.ndarray:
+    """How many of the values reach each of the thresholds, which are of their type and descend."""
+    if values.dtype == np.uint8:
+        counts = cv2.calcHist([values[np.newaxis]], [0], None, [256], [0, 256])[:, 0].astype(np.int64)
+        return np.cumsum(counts[::-1])[::-1][thresholds]
+    ascending = thresholds[::-1]
+    passed = np.bincount(np.searchsorted(ascending, values, side="right"), minlength=len(thresholds) + 1)
+    reaching = np.cumsum(passed[:0:-1])[::-1]
+    # Equal thresholds are reached by the same values, which are counted at the last of them.
+    return reaching[np.searchsorted(ascending, thresholds, side="right") - 1]
+
+
+def _levels(values: np.ndarray, saliency: np.ndarray, step: float) -> np.ndarray:
+    """How many of some values of a map lie from each of the thresholds 0, step, ... up to below the next one."""
+    low, high = float(saliency.min()), float(saliency.max())
+    level_count = int(np.floor(1 / step)) + 2
+    if low == high:
+        return np.bincount(np.zeros(values.size, np.intp), minlength=level_count)
+    stretched = (values.astype(np.float64) - low) / (high - low)
     levels = np.floor(stretched / step).astype(np.intp)
     # Division rounds: a value at a threshold must reach it, one just below must not.
     levels += stretched >= (levels + 1) * step
     levels -= stretched < levels * step
-    return levels, fixated
+    return np.bincount(levels, minlength=level_count)
 
 
-def _level_count(step: float) -> int:
-    return int(np.floor(1 / step)) + 2
+def _threshold_area(hits: np.ndarray, drawn: np.ndarray) -> float:
+    """The area from the numbers of fixations and of drawn points on each level.
 
-
-def _threshold_area(fixated_levels: np.ndarray, drawn: np.ndarray, step: float) -> float:
-    """The area from levels of the fixations and mean numbers of drawn points on each level.
-
-    The hit rate does not depend on the draw, so the mean of the areas is the area of the mean.
+    The hit rate does not depend on the draw, so the mean of the draws' areas is the area of their mean.
     """
-    hits = np.bincount(fixated_levels, minlength=_level_count(step))
-    rates = [np.cumsum(numbers[::-1]) / numbers.sum() for numbers in (hits, drawn)]
-    return _area(*rates)
+    return _area(*(np.cumsum(numbers[::-1]) / numbers.sum() for numbers in (hits, drawn)))
 
 
 def _area(hit_rate: np.ndarray, false_alarm_rate: np.ndarray) -> float:
@@ -168,32 +200,40 @@ def _constant(values: np.ndarray) -> bool:
     return values.min() == values.max()
 
 
-def _stretched(values: np.ndarray) -> np.ndarray:
-    low, high = values.min(), values.max()
-    return (values - low) / (high - low) if high > low else np.full(values.shape, np.nan)
+def _centred(values: np.ndarray) -> np.ndarray:
+    centred = values.astype(np.float64)
+    centred -= centred.mean()
+    return centred
 
 
 def _distribution(values: np.ndarray) -> np.ndarray:
-    total = values.sum()
-    return values / total if total > 0 else np.full(values.shape, np.nan)
+    """The values, which are not all the same, shifted to a minimum of zero and scaled to sum one."""
+    shifted = values.astype(np.float64)
+    shifted -= shifted.min()
+    shifted /= shifted.sum()
+    return shifted
 
 
 def _check(saliency_map: np.ndarray, fixation_map: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    saliency, fixated = np.asarray(saliency_map), np.asarray(fixation_map)
-    if saliency.ndim != 2 or saliency.shape != fixated.shape:
-        raise ValueError(f"a saliency map of shape {saliency.shape} and a fixation map of shape {fixated.shape}")
-    return _finite(saliency), fixated if fixated.dtype == bool else fixated > 0
+    """The map's values [H*W] and the indices of the fixations among them."""
+    saliency, fixations = _check_maps(saliency_map, fixation_map)
+    return saliency, np.flatnonzero(fixations > 0 if fixations.dtype != bool else fixations)
 
 
-def _check_maps(saliency_map: np.ndarray, ground_truth_map: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    saliency, truth = np.asarray(saliency_map), np.asarray(ground_truth_map)
-    if saliency.ndim != 2 or saliency.shape != truth.shape:
-        raise ValueError(f"a saliency map of shape {saliency.shape} and a ground truth of shape {truth.shape}")
-    return _finite(saliency), _finite(truth)
+def _check_maps(first_map: np.ndarray, second_map: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The values of both maps, [H*W]."""
+    first, second = np.asarray(first_map), np.asarray(second_map)
+    if first.ndim != 2 or first.shape != second.shape or not first.size:
+        raise ValueError(f"maps of one shape [H,W] are wanted, not of {first.shape} and {second.shape}")
+    for values in (first, second):
+        if values.dtype.kind not in "biuf":
+            raise ValueError(f"a map of real numbers is wanted, not of {values.dtype}")
+        # What is not finite shows in the smallest or the largest value.
+        if values.dtype.kind == "f" and not np.isfinite([values.min(), values.max()]).all():
+            raise ValueError("the map has values that are not finite")
+    return np.ravel(first), np.ravel(second)
 
 
-def _finite(values: np.ndarray) -> np.ndarray:
-    values = values.astype(np.float64)
-    if not np.isfinite(values).all():
-        raise ValueError("the map has values that are not finite")
-    return values
+def _check_sampling(splits: int, step: float) -> None:
+    if splits < 1 or not 0 < step <= 1:
+        raise ValueError(f"splits is {splits} and step {step}: at least 1, and from above 0 to 1, are wanted")

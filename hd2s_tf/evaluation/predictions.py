@@ -1,18 +1,27 @@
 """Where the maps that are scored come from: a network, someone's folder of PNG files, or a baseline."""
 
+import abc
 import dataclasses
 from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
+import tqdm
+from absl import logging
 
 from hd2s_tf.data import paths, preprocessing, video
 from hd2s_tf.errors import BadInputError
 from hd2s_tf.evaluation.ground_truth import ScoredVideo
-from hd2s_tf.inference.predictor import Prediction, predict_video
+from hd2s_tf.inference import postprocessing
+from hd2s_tf.inference.predictor import PredictFn, predict_video
+from hd2s_tf.inference.windows import window_indices
+from hd2s_tf.models.hd2s import CLIP_FRAMES, FRAME_SIZE, SMOOTHING_SIGMA
 
 BASELINE_PREFIX = "baseline:"
 BASELINES = ("centre", "mean_map", "uniform")
 _BASELINE_SIZE = (128, 192)
+_MEAN_MAP_FRAMES = 50
+# Seconds before a progress bar shows: a run that is refused at once says one line only.
+BAR_DELAY = 3
 
 
 @dataclasses.dataclass(frozen=True)
@@ -20,69 +29,103 @@ class PredictedFrame:
     """A prediction to score.
 
     Attributes:
-      saliency_map: real [h,w] in 0..255, of any size; None if it is missing.
-      prediction: what the network said, where one did.
-      from_file: whether someone else made the map, so that its shape must be right.
+      saliency_map: real [h,w] in 0..255, of any size; None if it is missing, or in a file.
+      path: of the file that someone else made, so that its shape must be right.
+      pixels: uint8 [H,W], the map at the frame's size, as a submission wants it; of a network only.
     """
 
-    saliency_map: np.ndarray | None
-    prediction: Prediction | None = None
-    from_file: bool = False
+    saliency_map: np.ndarray | None = None
+    path: str | None = None
+    pixels: np.ndarray | None = None
+
+    def read(self) -> np.ndarray | None:
+        """The map; None if it is missing.
+
+        Raises:
+          BadInputError: its file is not an image.
+        """
+        return self.saliency_map if self.path is None else video.read_map(self.path)
 
 
-# The predictions of a video's frames, in order.
-Predictor = Callable[[ScoredVideo], Iterator[PredictedFrame]]
+class Predictor(abc.ABC):
+    """Predictions of the videos of a set."""
+
+    @abc.abstractmethod
+    def frames(self, scored: ScoredVideo) -> Iterator[PredictedFrame]:
+        """The predictions of a video's frames, in order."""
+
+    @abc.abstractmethod
+    def example(self, scored: ScoredVideo, index: int) -> list[np.ndarray]:
+        """The maps of one frame to look at, real [h,w] each: saliency, then conspicuity (shallow to deep) if known."""
 
 
-def from_network(predict_fn: Callable, batch_size: int, stride: int, smoothing_sigma: float | None) -> Predictor:
-    """Predictions of a `predict_fn`, with its conspicuity maps if it has them."""
+class NetworkPredictor(Predictor):
+    """Predictions of a `predict_fn`; the other arguments are `predict_video`'s."""
 
-    def predict(scored: ScoredVideo) -> Iterator[PredictedFrame]:
-        conspicuity = getattr(predict_fn, "has_conspicuity", True)
-        options = {"batch_size": batch_size, "stride": stride, "smoothing_sigma": smoothing_sigma}
-        for prediction in predict_video(predict_fn, scored.frames(), conspicuity=conspicuity, **options):
-            yield PredictedFrame(prediction.network_map, prediction)
+    def __init__(self, predict_fn: PredictFn, batch_size: int, stride: int, smoothing_sigma: float | None) -> None:
+        self._predict_fn = predict_fn
+        if smoothing_sigma is None:
+            smoothing_sigma = getattr(predict_fn, "smoothing_sigma", SMOOTHING_SIGMA)
+        self._smoothing_sigma = smoothing_sigma
+        self._options = {"batch_size": batch_size, "stride": stride, "smoothing_sigma": smoothing_sigma}
 
-    return predict
+    def frames(self, scored: ScoredVideo) -> Iterator[PredictedFrame]:
+        """See `Predictor`."""
+        for prediction in predict_video(self._predict_fn, scored.frames(), check_finite=False, **self._options):
+            yield PredictedFrame(prediction.network_map, pixels=prediction.saliency_map)
+
+    def example(self, scored: ScoredVideo, index: int) -> list[np.ndarray]:
+        """See `Predictor`; with a stride too it is the frame's own window that is predicted."""
+        clip_frames = getattr(self._predict_fn, "clip_frames", CLIP_FRAMES)
+        indices = window_indices(index, len(scored.frame_names), clip_frames)
+        frames = scored.read_frames(set(indices.tolist()))
+        clip = np.stack([preprocessing.resize(frames[position], FRAME_SIZE) for position in indices])
+        if getattr(self._predict_fn, "has_conspicuity", True):
+            saliency_maps, conspicuity_maps = self._predict_fn(clip[np.newaxis], conspicuity=True)
+            maps = np.concatenate([saliency_maps, conspicuity_maps[0]])
+        else:
+            maps = self._predict_fn(clip[np.newaxis])
+        return list(postprocessing.finish(maps.astype(np.float32), self._smoothing_sigma).numpy())
 
 
-def from_folder(folder: str, videos: Sequence[ScoredVideo], allow_missing: bool) -> Predictor:
+class FolderPredictor(Predictor):
     """Predictions stored as `<folder>/<video>/<frame>.png`, frames named as their ground truth or by the same number.
 
     Raises:
-      BadInputError: files are missing, unless that is allowed, or there are files that no frame has.
+      BadInputError: no files at all; or files are missing, or there are some that no frame has, unless that is allowed.
     """
-    files = {scored.name: _match(folder, scored) for scored in videos}
-    missing = [
-        f"{scored.name}/{name}"
-        for scored in videos
-        for name, path in zip(scored.frame_names, files[scored.name], strict=True)
-        if path is None
-    ]
-    if missing and not allow_missing:
-        raise BadInputError(
-            f"{folder}: no prediction for {missing[0]}.png and {len(missing) - 1} other frames: "
-            "give --allow_missing to score the rest"
-        )
-    if all(path is None for found in files.values() for path in found):
-        raise BadInputError(f"{folder}: no prediction for any frame (they are looked for as <video>/<frame>.png)")
 
-    def predict(scored: ScoredVideo) -> Iterator[PredictedFrame]:
-        for path in files[scored.name]:
-            yield PredictedFrame(None if path is None else video.read_map(path), from_file=True)
+    def __init__(self, folder: str, videos: Sequence[ScoredVideo], allow_missing: bool) -> None:
+        if not paths.is_folder(folder):
+            raise BadInputError(f"{folder}: no such folder")
+        self._files: dict[str, list[str | None]] = {}
+        missing: list[str] = []
+        unknown: list[str] = []
+        for scored in videos:
+            found = _images(paths.join(folder, scored.name))
+            files = [found.pop(_key(name), None) for name in scored.frame_names]
+            self._files[scored.name] = files
+            names = zip(scored.frame_names, files, strict=True)
+            missing += [f"{scored.name}/{name}.png" for name, path in names if path is None]
+            unknown += sorted(found.values())
+        if len(missing) == sum(len(scored.frame_names) for scored in videos):
+            raise BadInputError(f"{folder}: no prediction for any frame (they are looked for as <video>/<frame>.png)")
+        _refuse_or_warn(folder, "no prediction for", missing, allow_missing)
+        _refuse_or_warn(folder, "no frame has the name of", unknown, allow_missing)
 
-    return predict
+    def frames(self, scored: ScoredVideo) -> Iterator[PredictedFrame]:
+        """See `Predictor`."""
+        for path in self._files[scored.name]:
+            yield PredictedFrame(path=path)
+
+    def example(self, scored: ScoredVideo, index: int) -> list[np.ndarray]:
+        """See `Predictor`."""
+        return [video.read_map(self._files[scored.name][index])]
 
 
-def _match(folder: str, scored: ScoredVideo) -> list[str | None]:
-    own = paths.join(folder, scored.name)
-    if not paths.is_folder(own):
-        return [None] * len(scored.frame_names)
-    found = {_key(name.rsplit(".", 1)[0]): paths.join(own, name) for name in paths.list_folder(own) if "." in name}
-    unknown = sorted(set(found) - {_key(name) for name in scored.frame_names}, key=str)
-    if unknown:
-        raise BadInputError(f"{found[unknown[0]]}: no frame of {scored.name} has this name ({len(unknown)} such files)")
-    return [found.get(_key(name)) for name in scored.frame_names]
+def _images(folder: str) -> dict[str | int, str]:
+    names = paths.list_folder(folder) if paths.is_folder(folder) else []
+    return {_key(name.rsplit(".", 1)[0]): paths.join(folder, name) for name in names if "." in name}
 
 
 def _key(stem: str) -> str | int:
@@ -90,7 +133,22 @@ def _key(stem: str) -> str | int:
     return int(stem) if stem.isdecimal() else stem
 
 
-def from_baseline(name: str, training: Callable[[], Sequence[ScoredVideo]]) -> Predictor:
+def _refuse_or_warn(folder: str, what: str, names: Sequence[str], allowed: bool) -> None:
+    if not names:
+        return
+    message = f"{folder}: {what} {enumeration(names)}"
+    if not allowed:
+        raise BadInputError(f"{message}: give --allow_missing to score the rest")
+    logging.warning("%s", message)
+
+
+def enumeration(names: Sequence[str], shown: int = 3) -> str:
+    """The first names, and how many there are in all."""
+    listed = ", ".join(names[:shown])
+    return listed if len(names) <= shown else f"{listed} and {len(names) - shown} more ({len(names)} in all)"
+
+
+class BaselinePredictor(Predictor):
     """The same map for every frame.
 
     Args:
@@ -101,28 +159,34 @@ def from_baseline(name: str, training: Callable[[], Sequence[ScoredVideo]]) -> P
     Raises:
       BadInputError: no such baseline, or no training split.
     """
-    if name not in BASELINES:
-        raise BadInputError(f"no baseline {name!r}: the baselines are {', '.join(BASELINES)}")
-    saliency_map = np.full(_BASELINE_SIZE, 255.0, np.float32)
-    if name == "centre":
-        rows, columns = (np.linspace(-0.5, 0.5, side) for side in _BASELINE_SIZE)
-        saliency_map *= np.exp(-8 * (rows[:, np.newaxis] ** 2 + columns**2)).astype(np.float32)
-    elif name == "mean_map":
-        saliency_map = _mean_map(training())
 
-    def predict(scored: ScoredVideo) -> Iterator[PredictedFrame]:
+    def __init__(self, name: str, training: Callable[[], Sequence[ScoredVideo]]) -> None:
+        if name not in BASELINES:
+            raise BadInputError(f"no baseline {name!r}: the baselines are {', '.join(BASELINES)}")
+        if name == "mean_map":
+            self._map = _mean_map(training())
+        else:
+            self._map = np.full(_BASELINE_SIZE, postprocessing.PEAK, np.float32)
+        if name == "centre":
+            rows, columns = (np.linspace(-0.5, 0.5, side) for side in _BASELINE_SIZE)
+            self._map *= np.exp(-8 * (rows[:, np.newaxis] ** 2 + columns**2)).astype(np.float32)
+
+    def frames(self, scored: ScoredVideo) -> Iterator[PredictedFrame]:
+        """See `Predictor`."""
         for _ in scored.frame_names:
-            yield PredictedFrame(saliency_map)
+            yield PredictedFrame(self._map)
 
-    return predict
+    def example(self, scored: ScoredVideo, index: int) -> list[np.ndarray]:
+        """See `Predictor`."""
+        return [self._map]
 
 
-def _mean_map(videos: Sequence[ScoredVideo], frames_per_video: int = 50) -> np.ndarray:
+def _mean_map(videos: Sequence[ScoredVideo]) -> np.ndarray:
     total = np.zeros(_BASELINE_SIZE, np.float64)
-    for scored in videos:
+    for scored in tqdm.tqdm(videos, unit="video", desc="mean map", delay=BAR_DELAY):
         count = len(scored.frame_names)
         mean = np.zeros_like(total)
-        for index in np.unique(np.linspace(0, count - 1, min(count, frames_per_video)).astype(int)):
+        for index in np.unique(np.linspace(0, count - 1, min(count, _MEAN_MAP_FRAMES)).astype(int)):
             truth = scored.read_truth(int(index))
             if truth is not None and truth.saliency_map.any():
                 resized = preprocessing.resize(truth.saliency_map.astype(np.float32), _BASELINE_SIZE)
@@ -130,4 +194,4 @@ def _mean_map(videos: Sequence[ScoredVideo], frames_per_video: int = 50) -> np.n
         total += mean / max(mean.sum(), 1e-12)
     if not total.any():
         raise BadInputError("baseline:mean_map needs training videos beside the ones that are scored")
-    return (255 * total / total.max()).astype(np.float32)
+    return (postprocessing.PEAK * total / total.max()).astype(np.float32)

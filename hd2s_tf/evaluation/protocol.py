@@ -3,8 +3,9 @@
 A prediction is resized to the ground truth's size (pixel areas averaged where it shrinks, bilinear where it grows) and
 rounded to 8 bits, as the benchmark's PNG files are. Each metric is computed for each frame; its mean over the frames
 of a video where it is defined is the video's score. Reported are both the mean over videos and over all frames. Frames
-without fixations have no NSS and AUC; they are counted. The other fixations of shuffled AUC come from `other_frames`
-frames of other videos, drawn for each frame from a pool of at most `pool_frames` frames, all by the seed.
+without fixations have no NSS and AUC; they are left out of these means and counted. The other fixations of shuffled AUC
+come from `other_frames` frames of other videos, drawn for each frame from a pool of at most `pool_frames` frames, all
+by the seed.
 """
 
 import dataclasses
@@ -39,6 +40,20 @@ class Protocol:
     seed: int = 0
     every: int = 1
 
+    def describe(self) -> dict[str, str]:
+        """The choices in words, as reports give them."""
+        rounded = "rounded to 8 bits" if self.round_to_8_bits else "not rounded"
+        return {
+            "prediction": f"resized to the ground truth's size (area average to shrink, bilinear to grow), {rounded}",
+            "auc_judd": "thresholds at the fixations, no jitter",
+            "s_auc": f"mean of {self.splits} draws from the fixations of {self.other_frames} frames of other videos "
+            f"(drawn anew for each frame from a pool of at most {self.pool_frames} frames, seed {self.seed}), "
+            f"thresholds {metrics.STEP} apart",
+            "frames": "all" if self.every == 1 else f"every {self.every}th of a video, from its first",
+            "means": "over a video's frames where the metric is defined, then over videos; and over all such frames",
+            "undefined": "no fixations (NSS, AUC-Judd, s-AUC) or a constant map (SIM, CC): left out and counted",
+        }
+
 
 class OtherFixations:
     """Fixations of other videos, for shuffled AUC.
@@ -46,6 +61,9 @@ class OtherFixations:
     Args:
       videos: of the set.
       protocol: says how many are drawn.
+
+    Attributes:
+      pool_size: number of frames to draw from; frames without fixations are none of them.
     """
 
     def __init__(self, videos: Sequence[ScoredVideo], protocol: Protocol) -> None:
@@ -54,7 +72,9 @@ class OtherFixations:
         candidates = [(number, frame) for number, video in enumerate(videos) for frame in range(len(video.frame_names))]
         chosen = generator.permutation(len(candidates))[: protocol.pool_frames]
         pool = [(videos[candidates[index][0]], candidates[index][1]) for index in np.sort(chosen)]
-        self._pool = [(video.name, video.read_points(frame)) for video, frame in pool]
+        points = [(video.name, video.read_points(frame)) for video, frame in pool]
+        self._pool = [(name, fixated) for name, fixated in points if len(fixated)]
+        self.pool_size = len(self._pool)
 
     def draw(self, video: str, generator: np.random.Generator, size: tuple[int, int]) -> np.ndarray:
         """The other fixations of a frame of a video: bool [H,W]."""
@@ -80,8 +100,7 @@ def score_frame(
       generator: for shuffled AUC.
       protocol: whether to round.
     """
-    size = truth.saliency_map.shape
-    saliency_map = preprocessing.resize(prediction, size)
+    saliency_map = preprocessing.resize(prediction, truth.saliency_map.shape)
     if protocol.round_to_8_bits:
         saliency_map = np.clip(np.rint(saliency_map), 0, 255).astype(np.uint8)
     return {

@@ -173,6 +173,7 @@ def predict_video(
     smoothing_sigma: float | None = None,
     stride: int = 1,
     conspicuity: bool = False,
+    check_finite: bool = True,
 ) -> Iterator[Prediction]:
     """Predicts a video frame by frame, with memory that does not grow with its length.
 
@@ -184,6 +185,7 @@ def predict_video(
       smoothing_sigma: of the Gaussian filter, in pixels of its maps; None for what `predict_fn` says it needs, or 5.
       stride: every `stride`-th frame is predicted, and the last; maps between them are interpolated.
       conspicuity: whether to return the conspicuity maps too.
+      check_finite: whether to stop at a map that is not finite; else it is passed on.
 
     Yields:
       A `Prediction` for each frame, in order.
@@ -205,7 +207,7 @@ def predict_video(
             yield preprocessing.resize(frame, frame_size)
 
     stream = _predict_windows(
-        predict_fn, windows(resized(), clip_frames, stride), batch_size, conspicuity, smoothing_sigma
+        predict_fn, windows(resized(), clip_frames, stride), batch_size, conspicuity, smoothing_sigma, check_finite
     )
     previous: tuple[int, np.ndarray] | None = None
     for window, maps in stream:
@@ -216,7 +218,12 @@ def predict_video(
 
 
 def _predict_windows(
-    predict_fn: PredictFn, stream: Iterator[Window], batch_size: int, conspicuity: bool, smoothing_sigma: float
+    predict_fn: PredictFn,
+    stream: Iterator[Window],
+    batch_size: int,
+    conspicuity: bool,
+    smoothing_sigma: float,
+    check_finite: bool,
 ) -> Iterator[tuple[Window, np.ndarray]]:
     """Yields each window with its finished maps, float32 [1+L,h,w]: saliency, then conspicuity if asked for."""
     while batch := [window for _, window in zip(range(batch_size), stream, strict=False)]:
@@ -226,7 +233,7 @@ def _predict_windows(
             maps = np.concatenate([saliency_maps[:, np.newaxis], conspicuity_maps], 1)
         else:
             maps = predict_fn(clips)[:, np.newaxis]
-        if not np.isfinite(maps).all():
+        if check_finite and not np.isfinite(maps).all():
             raise RunError(f"frames {batch[0].frame} to {batch[-1].frame}: the network's maps are not finite")
         yield from zip(batch, postprocessing.finish(maps.astype(np.float32), smoothing_sigma).numpy(), strict=True)
 

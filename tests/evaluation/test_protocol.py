@@ -7,7 +7,7 @@ from hd2s_tf.evaluation.protocol import METRICS, Protocol
 
 
 def _video(name, points):
-    return ScoredVideo(name, ("1", "2"), list, lambda index: None, lambda index: np.array([points], np.float32))
+    return ScoredVideo(name, True, ("1", "2"), list, lambda index: None, lambda index: np.array([points], np.float32))
 
 
 def _row(**values):
