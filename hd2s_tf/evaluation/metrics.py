@@ -64,8 +64,8 @@ def kl_divergence(saliency_map: np.ndarray, ground_truth_map: np.ndarray) -> flo
         return np.nan
     # Where the ground truth is zero, so is the term.
     present = np.flatnonzero(second)
-    shares = second[present] / second.sum(dtype=np.float64)
-    predicted = first[present] / first.sum(dtype=np.float64)
+    shares = second[present].astype(np.float64) / second.sum(dtype=np.float64)
+    predicted = first[present].astype(np.float64) / first.sum(dtype=np.float64)
     return float(shares.dot(np.log(_EPSILON + shares / (predicted + _EPSILON))))
 
 

@@ -37,7 +37,8 @@ body { font: 15px/1.5 system-ui, "DejaVu Sans", sans-serif; color: #1d2433; max-
   padding: 0 1.5rem; }
 h1 { font-size: 1.55rem; margin-bottom: .2rem; } h2 { font-size: 1.2rem; margin: 2.4rem 0 .4rem; }
 h3 { font-size: 1rem; margin: 1.4rem 0 .3rem; } p { max-width: 60rem; } .muted { color: #5b6475; }
-table { border-collapse: collapse; } td, th { padding: .35rem .8rem; border-bottom: 1px solid #e3e6ec; }
+table { border-collapse: collapse; } table + table { margin-top: 1.2rem; }
+td, th { padding: .35rem .8rem; border-bottom: 1px solid #e3e6ec; }
 .scores td, .scores th { text-align: right; font-variant-numeric: tabular-nums; }
 .scores td:first-child, .scores th:first-child { text-align: left; } .scores td:first-child { white-space: nowrap; }
 tr.ours { background: #eaf1fc; font-weight: 600; }
@@ -148,7 +149,7 @@ def html(written: dict, frames_of_videos: dict[str, list[dict]], examples: Seque
 {len(written["videos"])} videos. Left out: {_text(", ".join(left_out) or "nothing")}.
 Undefined: {_text(", ".join(undefined) or "nothing")}.</p>
 <h2>Scores</h2>{_scores(written)}
-<table class="facts">{_facts({f"{TITLES[metric]}": meaning for metric, meaning in _MEANINGS.items()})}</table>
+<table class="facts">{_facts({TITLES[metric]: meaning for metric, meaning in _MEANINGS.items()})}</table>
 <h2>How the frames score</h2><p class="muted">Each histogram counts frames; the line is their mean.</p>
 {_picture(_histograms(frames_of_videos))}
 <h2>How the videos score</h2><p class="muted">A bar for each video's mean, best first; the line is the mean of all.</p>
@@ -183,7 +184,7 @@ def _settings(written: dict) -> dict[str, object]:
     settings |= {key: value for key, value in written["protocol"].items() if isinstance(value, str)}
     if written["problems"]:
         settings["problems"] = "; ".join(written["problems"])
-    return settings
+    return {TITLES.get(key, key.replace("_", " ")): value for key, value in settings.items()}
 
 
 def _facts(facts: dict[str, object]) -> str:
@@ -287,5 +288,5 @@ def _figure(size: tuple[float, float]) -> tuple:
 
 def _png(figure: object) -> bytes:
     buffer = io.BytesIO()
-    figure.savefig(buffer, format="png", dpi=140)
+    figure.savefig(buffer, format="png", dpi=115)
     return buffer.getvalue()

@@ -138,7 +138,7 @@ def test_predictions_with_wrong_names(dataset, perfect, tmp_path):
 def test_predictions_that_cannot_be_used(dataset, perfect, tmp_path):
     cv2.imwrite(str(perfect / "0001" / "1.png"), np.zeros((64, 64), np.uint8))
     (perfect / "0003" / "5.png").write_bytes(b"broken")
-    message = "0001, frame 0001: a prediction of 64x64 for a ground truth of 64x48, .*5.png: not an image .*: give --allow"
+    message = "0001, frame 0001: a prediction of 64x64 for a ground truth of 64x48, .*5.png: not an image .*: give --al"
     with pytest.raises(BadInputError, match=message):
         _evaluate(dataset, tmp_path / "out", predictions_dir=str(perfect))
     assert not (tmp_path / "out" / "metrics.json").exists()

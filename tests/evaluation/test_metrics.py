@@ -78,15 +78,50 @@ def test_known_answers():
     assert metrics.information_gain(ours, fixated, baseline) == pytest.approx(1.0)
 
 
-@pytest.mark.parametrize("levels", [2, 5, 256, None])
-def test_the_sorted_auc_is_the_literal_one(levels):
-    for _ in range(20):
-        saliency = RNG.random((13, 17))
-        if levels:
-            saliency = np.floor(saliency * levels).astype(np.uint8)
-        fixated = RNG.random((13, 17)) < RNG.uniform(0.01, 0.3)
+@pytest.mark.parametrize("dtype", [np.uint8, np.int16, np.float32, np.float64])
+@pytest.mark.parametrize("levels", [2, 5, 256])
+def test_the_counted_auc_is_the_literal_one(levels, dtype):
+    for share in (0.0, 0.01, 0.1, 0.5, 0.95):
+        saliency = np.floor(RNG.random((13, 17)) * levels).astype(dtype)
+        fixated = RNG.random((13, 17)) < share
+        fixated[0, 0], fixated[1, 1] = True, False
+        assert metrics.auc_judd(saliency, fixated) == pytest.approx(_literal_auc_judd(saliency, fixated), abs=1e-12)
+
+
+def test_the_counted_auc_is_the_literal_one_without_ties():
+    for _ in range(10):
+        saliency, fixated = RNG.normal(size=(13, 17)), RNG.random((13, 17)) < 0.2
         fixated[0, 0] = True
         assert metrics.auc_judd(saliency, fixated) == pytest.approx(_literal_auc_judd(saliency, fixated), abs=1e-12)
+
+
+def _all_metrics(saliency, fixated, truth):
+    generator = np.random.default_rng(3)
+    return (
+        metrics.nss(saliency, fixated),
+        metrics.auc_judd(saliency, fixated),
+        metrics.cc(saliency, truth),
+        metrics.sim(saliency, truth),
+        metrics.kl_divergence(saliency, truth),
+        metrics.information_gain(saliency, fixated, truth),
+        metrics.s_auc(saliency, fixated, truth > 100, generator),
+        metrics.auc_borji(saliency, fixated, generator),
+    )
+
+
+def test_the_type_of_a_map_does_not_matter():
+    saliency, truth = RNG.integers(0, 256, (2, 21, 33))
+    fixated = RNG.random((21, 33)) < 0.1
+    expected = _all_metrics(saliency.astype(np.float64), fixated, truth.astype(np.float64))
+    for dtype in (np.uint8, np.int64, np.float32):
+        assert _all_metrics(saliency.astype(dtype), fixated, truth.astype(dtype)) == pytest.approx(expected, abs=1e-9)
+    for fixation_map in (fixated.astype(np.uint8) * 255, fixated.astype(np.float32), fixated.tolist()):
+        assert _all_metrics(saliency, fixation_map, truth) == pytest.approx(expected, abs=1e-9)
+    # As an array that is not contiguous, and one that starts at an odd address.
+    assert _all_metrics(saliency.T.copy().T, fixated, truth) == pytest.approx(expected, abs=1e-9)
+    odd = np.zeros(saliency.size + 1, np.uint8)[1:].reshape(saliency.shape)
+    odd[:] = saliency
+    assert _all_metrics(odd, fixated, truth) == pytest.approx(expected, abs=1e-9)
 
 
 def test_sampled_aucs_have_the_literal_ones_expectation():
@@ -119,8 +154,32 @@ def test_increasing_affine_maps_change_nothing(factor, shift):
     saliency, truth = RNG.random((2, 20, 30))
     fixated = truth > 0.9
     changed = factor * saliency + shift
-    for metric, other in ((metrics.nss, fixated), (metrics.cc, truth), (metrics.auc_judd, fixated)):
+    for metric, other in (
+        (metrics.nss, fixated),
+        (metrics.cc, truth),
+        (metrics.sim, truth),
+        (metrics.auc_judd, fixated),
+    ):
         assert metric(changed, other) == pytest.approx(metric(saliency, other), abs=1e-9)
+    draws = [
+        metrics.s_auc(values, fixated, truth < 0.2, np.random.default_rng(0), splits=5)
+        for values in (saliency, changed)
+    ]
+    assert draws[0] == pytest.approx(draws[1], abs=1e-9)
+
+
+def test_one_fixation_and_nothing_but_fixations():
+    saliency = np.arange(12, dtype=np.uint8).reshape(3, 4)
+    one = np.zeros((3, 4), bool)
+    one[2, 1] = True  # The third highest of twelve: two of the eleven others lie above it.
+    # From (0,0) straight to (2/11, 1), then along the top.
+    assert metrics.auc_judd(saliency, one) == pytest.approx(1 - 1 / 11)
+    everything = np.ones((3, 4), bool)
+    assert metrics.nss(saliency, everything) == pytest.approx(0)
+    assert np.isnan(metrics.auc_judd(saliency, everything))
+    assert metrics.auc_borji(saliency, everything, np.random.default_rng(0), splits=2000) == pytest.approx(
+        0.5, abs=0.01
+    )
 
 
 def test_constant_maps_and_missing_fixations():
@@ -147,8 +206,48 @@ def test_constant_maps_and_missing_fixations():
         assert np.isnan(value)
 
 
+def test_draws_are_of_the_generator():
+    saliency, fixated = RNG.random((20, 30)), RNG.random((20, 30)) < 0.1
+    others = RNG.random((20, 30)) < 0.3
+    scores = [metrics.s_auc(saliency, fixated, others, np.random.default_rng(seed)) for seed in (1, 1, 2)]
+    assert scores[0] == scores[1] != scores[2]
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
+def test_values_that_are_not_finite_are_refused(bad):
+    good, fixated = RNG.random((3, 4)), np.eye(3, 4, dtype=bool)
+    broken = good.copy()
+    broken[1, 2] = bad
+    for call in (
+        lambda: metrics.nss(broken, fixated),
+        lambda: metrics.cc(broken, good),
+        lambda: metrics.cc(good, broken),
+        lambda: metrics.sim(good, broken),
+        lambda: metrics.kl_divergence(broken, good),
+        lambda: metrics.auc_judd(broken, fixated),
+        lambda: metrics.auc_judd(good, broken),
+        lambda: metrics.s_auc(good, fixated, broken, RNG),
+        lambda: metrics.auc_borji(broken, fixated, RNG),
+        lambda: metrics.information_gain(good, fixated, broken),
+    ):
+        with pytest.raises(ValueError, match="not finite"):
+            call()
+
+
 def test_bad_arguments():
-    with pytest.raises(ValueError, match="shape"):
-        metrics.nss(np.zeros((3, 4)), np.zeros((4, 3), bool))
-    with pytest.raises(ValueError, match="not finite"):
-        metrics.cc(np.full((3, 4), np.nan), np.zeros((3, 4)))
+    maps, fixated = np.ones((3, 4)), np.ones((3, 4), bool)
+    for first, second in ((maps, np.zeros((4, 3))), (maps.ravel(), maps.ravel()), (np.zeros((0, 4)), np.zeros((0, 4)))):
+        for metric in (metrics.nss, metrics.cc, metrics.sim, metrics.kl_divergence, metrics.auc_judd):
+            with pytest.raises(ValueError, match="maps of one shape"):
+                metric(first, second)
+    with pytest.raises(ValueError, match="maps of one shape"):
+        metrics.s_auc(maps, fixated, fixated.T, RNG)
+    with pytest.raises(ValueError, match="maps of one shape"):
+        metrics.information_gain(maps, fixated, maps.T)
+    with pytest.raises(ValueError, match="real numbers"):
+        metrics.cc(maps.astype(complex), maps)
+    with pytest.raises(ValueError, match="negative"):
+        metrics.kl_divergence(maps, -maps)
+    for arguments in ({"splits": 0}, {"step": 0}, {"step": 2}):
+        with pytest.raises(ValueError, match="splits is"):
+            metrics.auc_borji(maps, fixated, RNG, **arguments)
