@@ -19,11 +19,14 @@ _PORT = flags.DEFINE_integer("port", 8500, "Port to listen on; 0 for any.", lowe
 _ADDRESS = flags.DEFINE_string("address", "127.0.0.1", "Address to listen on.")
 _MAX_REQUEST_BYTES = flags.DEFINE_integer("max_request_bytes", 64 << 20, "Largest request.", lower_bound=1)
 _QUEUE = flags.DEFINE_integer("queue", 64, "Requests that run or wait; others are refused.", lower_bound=1)
+_WORKERS = flags.DEFINE_integer("workers", 2, "Requests that run at a time.", lower_bound=1)
 _POLL_SECONDS = flags.DEFINE_float("poll_seconds", 1.0, "Between looks for new versions.", lower_bound=0.05)
 
 
 def main() -> None:
     """Parses the flags and serves until it is told to stop."""
+    from tensorflow_serving.config import model_server_config_pb2
+
     from hd2s_tf.errors import BadInputError
     from hd2s_tf.serving import configuration
     from hd2s_tf.serving.server import Server
@@ -31,23 +34,27 @@ def main() -> None:
     if (_MODEL_BASE_PATH.value is None) == (_MODEL_CONFIG_FILE.value is None):
         raise BadInputError("give either --model_base_path or --model_config_file")
     if _MODEL_CONFIG_FILE.value:
-        base_paths, labels = configuration.read_models(_MODEL_CONFIG_FILE.value)
+        configs = configuration.read_models(_MODEL_CONFIG_FILE.value)
     else:
-        base_paths, labels = {_MODEL_NAME.value: _MODEL_BASE_PATH.value}, {}
+        configs = [model_server_config_pb2.ModelConfig(name=_MODEL_NAME.value, base_path=_MODEL_BASE_PATH.value)]
     logging.set_verbosity(logging.INFO)
+    # Both ways of stopping reach the main thread as KeyboardInterrupt.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     server = Server(
-        base_paths,
+        configs,
         _PORT.value,
-        labels=labels,
         max_request_bytes=_MAX_REQUEST_BYTES.value,
         queue=_QUEUE.value,
+        workers=_WORKERS.value,
         poll_seconds=_POLL_SECONDS.value,
         address=_ADDRESS.value,
     )
-    print(f"serving {', '.join(base_paths)} on {_ADDRESS.value}:{server.port}", flush=True)
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: server.stop())
-    server.wait()
+    names = ", ".join(config.name for config in configs)
+    print(f"serving {names} on {_ADDRESS.value}:{server.port}", flush=True)
+    try:
+        server.wait()
+    except KeyboardInterrupt:
+        server.stop()
 
 
 if __name__ == "__main__":

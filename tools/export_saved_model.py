@@ -1,9 +1,10 @@
 """Exports a model for TensorFlow Serving.
 
-    python tools/export_saved_model.py --output_dir=models/hd2s --version=1 --nobatching
-    python tools/export_saved_model.py --weights=hd2s.weights.h5 --output_dir=models/hd2s_clips --version=1
+    python tools/export_saved_model.py --output_dir=models/hd2s --version=1
+    python tools/export_saved_model.py --output_dir=models/hd2s_clips --version=1 --batching
 
-Writes `<output_dir>/<version>/`; hd2s_tf/export/saved_model.py describes the signatures.
+Writes `<output_dir>/<version>/`; hd2s_tf/export/saved_model.py describes the signatures. The first is for clients that
+send videos, the second for many that send clips.
 """
 
 from absl import flags
@@ -15,9 +16,7 @@ _PRESET = flags.DEFINE_string("preset", None, "Model; default: what the weights 
 _OUTPUT_DIR = flags.DEFINE_string("output_dir", None, "The model's base path.", required=True)
 _VERSION = flags.DEFINE_integer("version", 1, "Version, at least 1.")
 _PRECISION = flags.DEFINE_enum("precision", "auto", ["auto", "float32", "bfloat16"], "Arithmetic of the network.")
-_BATCHING = flags.DEFINE_bool(
-    "batching", True, "Add batching parameters. The signature predict_frames must be served without."
-)
+_BATCHING = flags.DEFINE_bool("batching", False, "Write batching parameters, and no signature predict_frames.")
 
 
 def main() -> None:

@@ -6,9 +6,11 @@ Signatures:
   predict_frames: frames string [1,N], JPEG or PNG of any size, and skip int32 [1] -> saliency_map float32
     [1,N-skip,H,W] in 0..255 and saliency_png string [1,N-skip], smoothed and scaled. The first `skip` frames are
     context only, so that chunks of a video that overlap by T-1 frames give each frame's map once.
+  describe: request int32 [B], whatever its values -> model_info string [B], JSON: what model this is.
 Domain-specific models also take domain int32 [B], or [1] for `predict_frames`.
 
-`predict_frames` takes one video a request, so it must not be served with batching; the other two may be.
+Batching joins requests along their first axis, which a video does not share with another: a version has either
+batching parameters or `predict_frames`.
 """
 
 import datetime
@@ -17,10 +19,13 @@ import pathlib
 import shutil
 import tempfile
 import uuid
+from collections.abc import Callable
 
 import keras
 import numpy as np
 import tensorflow as tf
+from tensorflow.core.framework import tensor_shape_pb2
+from tensorflow.core.protobuf import meta_graph_pb2, saved_model_pb2
 from tensorflow_serving.apis import model_pb2, predict_pb2, prediction_log_pb2
 
 from hd2s_tf.data import paths, preprocessing
@@ -29,16 +34,15 @@ from hd2s_tf.inference import postprocessing
 from hd2s_tf.models import optimize
 from hd2s_tf.models.hd2s import FRAME_SIZE, HD2S
 
-CLIPS, CONSPICUITY, FRAMES = "serving_default", "predict_conspicuity", "predict_frames"
+CLIPS, CONSPICUITY, FRAMES, DESCRIBE = "serving_default", "predict_conspicuity", "predict_frames", "describe"
 MODEL_INFO, BATCHING = "model_info.json", "batching_params.pbtxt"
-_WARMUP = pathlib.PurePath("assets.extra", "tf_serving_warmup_requests")
+WARMUP = pathlib.PurePath("assets.extra", "tf_serving_warmup_requests")
 # Windows that `predict_frames` gives the network at a time; as tools/predict.py does, so that the maps agree.
 _WINDOWS = 4
 _BATCHING_PARAMETERS = """\
 max_batch_size { value: 16 }
 batch_timeout_micros { value: 5000 }
 max_enqueued_batches { value: 64 }
-num_batch_threads { value: 2 }
 allowed_batch_sizes: [1, 2, 4, 8, 16]
 """
 
@@ -49,17 +53,18 @@ def export(
     version: int,
     *,
     precision: str = "auto",
-    batching: bool = True,
+    batching: bool = False,
     weights_sha256: str | None = None,
 ) -> str:
     """Writes `<output_dir>/<version>`, which appears whole or not at all.
 
     Args:
       model: trained.
-      output_dir: the model's base path, local or remote.
+      output_dir: the model's base path, local or remote. A remote store has no folders that could appear at once:
+        there saved_model.pb, without which no server takes a folder for a version, is written last.
       version: at least 1; must not be there yet.
       precision: see `optimize.for_inference`.
-      batching: whether to add batching parameters, for clients that send clips.
+      batching: whether to write batching parameters, for many clients that send clips, and no `predict_frames`.
       weights_sha256: of the weights, for the description.
 
     Returns:
@@ -73,32 +78,44 @@ def export(
         raise BadInputError(f"version is {version}: it must be at least 1")
     if paths.exists(folder):
         raise BadInputError(f"{folder}: this version is there already")
-    fast = optimize.for_inference(model, precision)
     paths.make_folder(output_dir)
+    fast = optimize.for_inference(model, precision)
+    information = _information(fast, version, weights_sha256)
     with tempfile.TemporaryDirectory() as temporary:
         local = pathlib.Path(temporary) / "model"
         archive = keras.export.ExportArchive()
         archive.track(fast)
-        for name, (function, signature) in endpoints(fast).items():
-            archive.add_endpoint(name, function, input_signature=signature)
+        for name, (function, specifications) in endpoints(fast, information).items():
+            if not (batching and name == FRAMES):
+                archive.add_endpoint(name, function, input_signature=specifications)
         archive.write_out(str(local), verbose=False)
-        _write_warmup(local, fast)
+        signatures = _signatures(local)
+        _write_warmup(local, fast, signatures)
         if batching:
             (local / BATCHING).write_text(_BATCHING_PARAMETERS)
-        information = _description(fast, version, weights_sha256)
-        (local / MODEL_INFO).write_text(json.dumps(information, indent=2) + "\n")
-        _move(local, folder)
+        table = {name: _table(signature) for name, signature in signatures.items()}
+        (local / MODEL_INFO).write_text(json.dumps({**information, "signatures": table}, indent=2) + "\n")
+        _publish(local, folder)
     return folder
 
 
-def endpoints(model: HD2S) -> dict[str, tuple]:
-    """The signatures' functions and input specifications."""
+def endpoints(model: HD2S, information: dict) -> dict[str, tuple[Callable, list[tf.TensorSpec]]]:
+    """The signatures' functions and input specifications.
+
+    Args:
+      model: made for inference.
+      information: what `describe` answers.
+    """
     height, width = FRAME_SIZE
     clip = tf.TensorSpec((None, model.clip_frames, height, width, 3), tf.uint8, name="clip")
     frames = tf.TensorSpec((1, None), tf.string, name="frames")
     skip = tf.TensorSpec((1,), tf.int32, name="skip")
+    request = tf.TensorSpec((None,), tf.int32, name="request")
+    answer = json.dumps(information)
 
-    def run(clips: tf.Tensor, domain: tf.Tensor | None) -> dict[str, tf.Tensor]:
+    # Traced once for all signatures.
+    @tf.function
+    def network(clips: tf.Tensor, domain: tf.Tensor | None) -> dict[str, tf.Tensor]:
         inputs = {"clip": preprocessing.scale(clips)}
         if model.domains:
             inputs["domain"] = domain
@@ -106,10 +123,10 @@ def endpoints(model: HD2S) -> dict[str, tuple]:
         return {name: tf.cast(outputs[name], tf.float32) for name in ("saliency_map", "conspicuity_maps")}
 
     def clips(clip: tf.Tensor, domain: tf.Tensor | None = None) -> dict[str, tf.Tensor]:
-        return {"saliency_map": run(clip, domain)["saliency_map"]}
+        return {"saliency_map": network(clip, domain)["saliency_map"]}
 
     def conspicuity(clip: tf.Tensor, domain: tf.Tensor | None = None) -> dict[str, tf.Tensor]:
-        return run(clip, domain)
+        return network(clip, domain)
 
     def video(frames: tf.Tensor, skip: tf.Tensor, domain: tf.Tensor | None = None) -> dict[str, tf.Tensor]:
         images = tf.map_fn(_decoded, frames[0], fn_output_signature=tf.TensorSpec((height, width, 3), tf.uint8))
@@ -117,9 +134,9 @@ def endpoints(model: HD2S) -> dict[str, tuple]:
         count = tf.shape(indices)[0]
 
         def batch(first: tf.Tensor) -> tf.Tensor:
-            chosen = indices[first : first + _WINDOWS]
-            domains = None if domain is None else tf.repeat(domain, tf.shape(chosen)[0])
-            maps = postprocessing.finish(run(tf.gather(images, chosen), domains)["saliency_map"], model.smoothing_sigma)
+            clips = tf.ensure_shape(tf.gather(images, indices[first : first + _WINDOWS]), clip_shape)
+            domains = None if domain is None else tf.repeat(domain, tf.shape(clips)[0])
+            maps = postprocessing.finish(network(clips, domains)["saliency_map"], model.smoothing_sigma)
             # The last batch may be smaller.
             missing = _WINDOWS - tf.shape(maps)[0]
             return tf.ensure_shape(tf.pad(maps, [(0, missing), (0, 0), (0, 0)]), (_WINDOWS, height, width))
@@ -136,14 +153,18 @@ def endpoints(model: HD2S) -> dict[str, tuple]:
         pngs = tf.map_fn(tf.io.encode_png, pixels, fn_output_signature=tf.TensorSpec((), tf.string))
         return {"saliency_map": maps[tf.newaxis], "saliency_png": pngs[tf.newaxis]}
 
-    def signature(*specifications: tf.TensorSpec, batch: int | None) -> list[tf.TensorSpec]:
-        domain = [tf.TensorSpec((batch,), tf.int32, name="domain")] if model.domains else []
-        return [*specifications, *domain]
+    def describe(request: tf.Tensor) -> dict[str, tf.Tensor]:
+        return {"model_info": tf.fill(tf.shape(request), answer)}
 
+    def domain(count: int | None) -> list[tf.TensorSpec]:
+        return [tf.TensorSpec((count,), tf.int32, name="domain")] if model.domains else []
+
+    clip_shape = clip.shape
     return {
-        CLIPS: (clips, signature(clip, batch=None)),
-        CONSPICUITY: (conspicuity, signature(clip, batch=None)),
-        FRAMES: (video, signature(frames, skip, batch=1)),
+        CLIPS: (clips, [clip, *domain(None)]),
+        CONSPICUITY: (conspicuity, [clip, *domain(None)]),
+        FRAMES: (video, [frames, skip, *domain(1)]),
+        DESCRIBE: (describe, [request]),
     }
 
 
@@ -172,36 +193,7 @@ def _decoded(encoded: tf.Tensor) -> tf.Tensor:
     return tf.ensure_shape(tf.cast(tf.round(resized), tf.uint8), (*FRAME_SIZE, 3))
 
 
-def _write_warmup(folder: pathlib.Path, model: HD2S) -> None:
-    """Requests that TensorFlow Serving runs before it calls the version available, one for each signature."""
-    domain = {"domain": np.zeros(1, np.int32)} if model.domains else {}
-    clip = np.zeros((1, model.clip_frames, *FRAME_SIZE, 3), np.uint8)
-    png = tf.io.encode_png(clip[0, 0]).numpy()
-    inputs = {
-        CLIPS: {"clip": clip, **domain},
-        CONSPICUITY: {"clip": clip, **domain},
-        FRAMES: {"frames": np.array([[png] * 2], object), "skip": np.zeros(1, np.int32), **domain},
-    }
-    path = folder / _WARMUP
-    path.parent.mkdir(parents=True)
-    with tf.io.TFRecordWriter(str(path)) as writer:
-        for signature, arrays in inputs.items():
-            request = predict_pb2.PredictRequest(
-                model_spec=model_pb2.ModelSpec(name="hd2s", signature_name=signature),
-                inputs={name: tf.make_tensor_proto(values) for name, values in arrays.items()},
-            )
-            log = prediction_log_pb2.PredictionLog(predict_log=prediction_log_pb2.PredictLog(request=request))
-            writer.write(log.SerializeToString())
-
-
-def _description(model: HD2S, version: int, weights_sha256: str | None) -> dict:
-    signatures = {}
-    for name, (function, specifications) in endpoints(model).items():
-        outputs = tf.function(function, input_signature=specifications).get_concrete_function().structured_outputs
-        signatures[name] = {
-            "inputs": {spec.name: f"{spec.dtype.name} {_shape(spec.shape)}" for spec in specifications},
-            "outputs": {key: f"{value.dtype.name} {_shape(value.shape)}" for key, value in outputs.items()},
-        }
+def _information(model: HD2S, version: int, weights_sha256: str | None) -> dict:
     return {
         "preset": model.name,
         "version": version,
@@ -214,24 +206,64 @@ def _description(model: HD2S, version: int, weights_sha256: str | None) -> dict:
         "tensorflow": tf.__version__,
         "keras": keras.__version__,
         "exported": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
-        "signatures": signatures,
     }
 
 
-def _shape(shape: tf.TensorShape) -> str:
-    return "[" + ",".join("?" if side is None else str(side) for side in shape) + "]"
+def _signatures(folder: pathlib.Path) -> dict[str, meta_graph_pb2.SignatureDef]:
+    saved = saved_model_pb2.SavedModel.FromString((folder / "saved_model.pb").read_bytes())
+    definitions = saved.meta_graphs[0].signature_def
+    return {name: definitions[name] for name in (CLIPS, CONSPICUITY, FRAMES, DESCRIBE) if name in definitions}
 
 
-def _move(local: pathlib.Path, folder: str) -> None:
-    """Moves a folder under a name that no server takes for a version, then gives it its name."""
-    unfinished = f"{folder}.{uuid.uuid4().hex[:8]}.tmp"
+def _table(signature: meta_graph_pb2.SignatureDef) -> dict[str, dict[str, str]]:
+    return {
+        kind: {
+            name: f"{tf.as_dtype(tensor.dtype).name} {_shape(tensor.tensor_shape)}"
+            for name, tensor in sorted(getattr(signature, kind).items())
+        }
+        for kind in ("inputs", "outputs")
+    }
+
+
+def _shape(shape: tensor_shape_pb2.TensorShapeProto) -> str:
+    return "[" + ",".join("?" if side.size < 0 else str(side.size) for side in shape.dim) + "]"
+
+
+def _write_warmup(folder: pathlib.Path, model: HD2S, signatures: dict[str, meta_graph_pb2.SignatureDef]) -> None:
+    """Requests that TensorFlow Serving runs before it calls the version available, one for each signature."""
+    clip = np.zeros((1, model.clip_frames, *FRAME_SIZE, 3), np.uint8)
+    png = tf.io.encode_png(clip[0, 0]).numpy()
+    values = {
+        "clip": clip,
+        "frames": np.array([[png] * _WINDOWS], object),
+        "skip": np.zeros(1, np.int32),
+        "domain": np.zeros(1, np.int32),
+        "request": np.zeros(1, np.int32),
+    }
+    path = folder / WARMUP
+    path.parent.mkdir(parents=True)
+    with tf.io.TFRecordWriter(str(path)) as writer:
+        for name, signature in signatures.items():
+            request = predict_pb2.PredictRequest(
+                model_spec=model_pb2.ModelSpec(name="hd2s", signature_name=name),
+                inputs={key: tf.make_tensor_proto(values[key]) for key in signature.inputs},
+            )
+            log = prediction_log_pb2.PredictionLog(predict_log=prediction_log_pb2.PredictLog(request=request))
+            writer.write(log.SerializeToString())
+
+
+def _publish(local: pathlib.Path, folder: str) -> None:
     if not paths.is_remote(folder):
-        shutil.copytree(local, unfinished)
-        pathlib.Path(unfinished).rename(folder)
+        # A name that no server takes for a version.
+        unfinished = pathlib.Path(f"{folder}.{uuid.uuid4().hex[:8]}.tmp")
+        try:
+            shutil.copytree(local, unfinished)
+            unfinished.rename(folder)
+        finally:
+            shutil.rmtree(unfinished, ignore_errors=True)
         return
-    for path in sorted(local.rglob("*")):
+    for path in sorted(local.rglob("*"), key=lambda path: path.name == "saved_model.pb"):
         if path.is_file():
-            target = paths.join(unfinished, *path.relative_to(local).parts)
+            target = paths.join(folder, *path.relative_to(local).parts)
             paths.make_folder(target.rsplit("/", 1)[0])
             paths.copy(path, target)
-    tf.io.gfile.rename(unfinished, folder)

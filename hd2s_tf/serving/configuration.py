@@ -6,24 +6,27 @@ from tensorflow_serving.config import model_server_config_pb2
 from hd2s_tf.data import paths
 from hd2s_tf.errors import BadInputError
 
+PLATFORM = "tensorflow"
 
-def read_models(path: str) -> tuple[dict[str, str], dict[str, dict[str, int]]]:
+
+def read_models(path: str) -> list[model_server_config_pb2.ModelConfig]:
     """Reads a `ModelServerConfig` in text form.
 
-    Returns:
-      The base path of each model, and the labels of its versions.
-
     Raises:
-      BadInputError: no such file, or not such a configuration.
+      BadInputError: no such file, not such a configuration, or models that TensorFlow Serving would refuse.
     """
     text = paths.read_bytes(path).decode(errors="replace")
     try:
         parsed = text_format.Parse(text, model_server_config_pb2.ModelServerConfig())
     except text_format.ParseError as error:
         raise BadInputError(f"{path}: not a model server configuration: {error}") from error
-    models = parsed.model_config_list.config
-    if not models:
+    configs = list(parsed.model_config_list.config)
+    if not configs:
         raise BadInputError(f"{path}: names no models")
-    return {model.name: model.base_path for model in models}, {
-        model.name: dict(model.version_labels) for model in models
-    }
+    names = [config.name for config in configs]
+    for config in configs:
+        if names.count(config.name) > 1:
+            raise BadInputError(f"{path}: names model {config.name} more than once")
+        if config.model_platform != PLATFORM:
+            raise BadInputError(f'{path}: model {config.name}: model_platform must be "{PLATFORM}"')
+    return configs

@@ -7,10 +7,13 @@ import threading
 import numpy as np
 import tensorflow as tf
 from absl import logging
-from tensorflow_serving.apis import predict_pb2, prediction_log_pb2
+from tensorflow_serving.apis import get_model_status_pb2, prediction_log_pb2
+from tensorflow_serving.config import model_server_config_pb2
 
 from hd2s_tf.errors import BadInputError
 
+# LOADING, AVAILABLE, UNLOADING and END; the last is for good or, with an error, a version that could not be loaded.
+State = get_model_status_pb2.ModelVersionStatus.State
 _WARMUP = pathlib.PurePath("assets.extra", "tf_serving_warmup_requests")
 
 
@@ -33,13 +36,14 @@ class Servable:
                 loaded = tf.compat.v1.saved_model.loader.load(self._session, ["serve"], str(folder))
             self.signatures = dict(loaded.signature_def)
             self._warm_up(folder / _WARMUP)
-        except (OSError, RuntimeError, ValueError, tf.errors.OpError) as error:
+        except (OSError, RuntimeError, ValueError, KeyError, tf.errors.OpError) as error:
             raise ValueError(f"{folder}: cannot be loaded: {error}") from error
 
     def run(self, signature: str, inputs: dict[str, np.ndarray], outputs: list[str]) -> list[np.ndarray]:
         """Runs a signature on arrays by their names.
 
         Raises:
+          ValueError: an array whose shape does not fit.
           tf.errors.OpError: what the graph says of its inputs.
         """
         definition = self.signatures[signature]
@@ -61,105 +65,104 @@ class Servable:
 
 
 @dataclasses.dataclass
-class _Held:
-    servable: Servable
+class _Version:
+    state: int = State.LOADING
+    servable: Servable | None = None
     users: int = 0
-    retired: bool = False
+    error: str = ""
 
 
 class Model:
-    """A model's newest version, swapped without a gap when a newer one appears; older ones end with their last request.
+    """The versions of a model, swapped without a gap: an old one stays until a new one is there and no one uses it.
 
     Args:
-      name: as requests call it.
-      base_path: the folder of its versions.
-      labels: names of versions.
+      config: its name, the folder of its versions, which of them to serve (the newest, unless it says otherwise) and
+        their labels.
 
     Raises:
       BadInputError: no version can be loaded.
     """
 
-    def __init__(self, name: str, base_path: str, labels: dict[str, int] | None = None) -> None:
-        self.name, self.labels = name, labels or {}
-        self._base_path = pathlib.Path(base_path)
-        self._held: dict[int, _Held] = {}
-        self._failed: dict[int, str] = {}
+    def __init__(self, config: model_server_config_pb2.ModelConfig) -> None:
+        self.name, self.labels = config.name, dict(config.version_labels)
+        self._policy = config.model_version_policy
+        self._base_path = pathlib.Path(config.base_path)
+        self._versions: dict[int, _Version] = {}
         self._lock = threading.Lock()
         self.refresh()
-        if not self._held:
-            reason = next(iter(self._failed.values()), "no version there")
-            raise BadInputError(f"{base_path}: {reason}")
+        versions = list(self._versions.values())
+        if not any(version.servable for version in versions):
+            raise BadInputError(versions[-1].error if versions else f"{config.base_path}: no version to serve")
 
     def refresh(self) -> None:
-        """Loads the newest version and those with a label, then retires the others."""
+        """Loads the versions that shall be served and are not, then retires the others."""
         wanted = self._wanted()
-        for version in wanted:
-            if version in self._held or version in self._failed:
-                continue
-            try:
-                servable = Servable(self._base_path / str(version), version)
-            except ValueError as error:
-                self._failed[version] = str(error)
-                logging.error("%s", error)
-                continue
-            with self._lock:
-                self._held[version] = _Held(servable)
-            logging.info("model %s: version %d is available", self.name, version)
-        newest = max(self._held, default=None)
-        keep = {version for version in self._held if version in set(self.labels.values()) or version == newest}
+        for number in wanted:
+            version = self._versions.get(number)
+            if version is None or (version.state == State.END and not version.error):
+                self._load(number)
         with self._lock:
-            for version in set(self._held) - keep:
-                self._held[version].retired = True
+            if any(self._versions[number].state == State.AVAILABLE for number in wanted):
+                for number, version in self._versions.items():
+                    if version.state == State.AVAILABLE and number not in wanted:
+                        version.state = State.UNLOADING
             self._close_unused()
 
-    def _wanted(self) -> list[int]:
-        if not self._base_path.is_dir():
-            return []
-        found = sorted(
-            int(path.name)
-            for path in self._base_path.iterdir()
-            if path.name.isdecimal() and (path / "saved_model.pb").exists()
-        )
-        return [version for version in found if version == found[-1] or version in self.labels.values()]
-
-    def acquire(self, version: int | None = None) -> Servable | None:
-        """A version, the newest if none is named, until it is released; None if it is not there."""
+    def acquire(self, number: int | None = None) -> Servable | None:
+        """A version, the newest if none is named, until it is released; None if it is not available."""
         with self._lock:
-            available = [number for number, held in self._held.items() if not held.retired]
-            number = max(available) if version is None else version
-            held = self._held.get(number)
-            if held is None or held.retired:
+            available = {key: version for key, version in self._versions.items() if version.state == State.AVAILABLE}
+            version = available.get(max(available, default=None) if number is None else number)
+            if version is None:
                 return None
-            held.users += 1
-            return held.servable
+            version.users += 1
+            return version.servable
 
     def release(self, servable: Servable) -> None:
         """Gives a version back."""
         with self._lock:
-            self._held[servable.version].users -= 1
+            self._versions[servable.version].users -= 1
             self._close_unused()
 
-    def versions(self) -> dict[int, bool]:
-        """Each version and whether it is available."""
+    def states(self) -> dict[int, tuple[int, str]]:
+        """Each version's state and, if it could not be loaded, the reason; newest first."""
         with self._lock:
-            return {
-                **{number: not held.retired for number, held in self._held.items()},
-                **dict.fromkeys(self._failed, False),
-            }
+            return {number: (version.state, version.error) for number, version in sorted(self._versions.items())[::-1]}
+
+    def _wanted(self) -> list[int]:
+        try:
+            found = sorted(
+                int(path.name)
+                for path in self._base_path.iterdir()
+                if path.name.isdecimal() and (path / "saved_model.pb").exists()
+            )
+        except OSError as error:
+            logging.warning("%s: %s", self._base_path, error.strerror)
+            return []
+        choice = self._policy.WhichOneof("policy_choice")
+        if choice == "all":
+            return found
+        if choice == "specific":
+            return [number for number in found if number in self._policy.specific.versions]
+        return found[-(self._policy.latest.num_versions or 1) :]
+
+    def _load(self, number: int) -> None:
+        version = _Version()
+        with self._lock:
+            self._versions[number] = version
+        try:
+            servable = Servable(self._base_path / str(number), number)
+        except ValueError as error:
+            version.state, version.error = State.END, str(error)
+            logging.error("%s", error)
+            return
+        with self._lock:
+            version.servable, version.state = servable, State.AVAILABLE
+        logging.info("model %s: version %d is available", self.name, number)
 
     def _close_unused(self) -> None:
-        for number in [number for number, held in self._held.items() if held.retired and not held.users]:
-            self._held.pop(number).servable.close()
-            logging.info("model %s: version %d is unloaded", self.name, number)
-
-
-def decode_inputs(request: predict_pb2.PredictRequest) -> dict[str, np.ndarray]:
-    """A request's inputs as arrays.
-
-    Raises:
-      ValueError: a tensor that is damaged.
-    """
-    try:
-        return {name: tf.make_ndarray(tensor) for name, tensor in request.inputs.items()}
-    except (TypeError, ValueError, KeyError) as error:
-        raise ValueError(f"Invalid TensorProto: {error}") from error
+        for number, version in self._versions.items():
+            if version.state == State.UNLOADING and not version.users:
+                version.servable.close()
+                version.servable, version.state = None, State.END
+                logging.info("model %s: version %d is unloaded", self.name, number)

@@ -5,11 +5,14 @@ For trying and testing on a machine without TensorFlow Serving: one process, no 
 
 import concurrent.futures
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 import grpc
+import numpy as np
 import tensorflow as tf
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
+from tensorflow.core.framework import types_pb2
+from tensorflow.core.protobuf import meta_graph_pb2
 from tensorflow_serving.apis import (
     get_model_metadata_pb2,
     get_model_status_pb2,
@@ -18,16 +21,16 @@ from tensorflow_serving.apis import (
     predict_pb2,
     prediction_service_pb2_grpc,
 )
+from tensorflow_serving.config import model_server_config_pb2
 
 from hd2s_tf.errors import BadInputError
 from hd2s_tf.serving import models
 
 _DEFAULT_SIGNATURE = "serving_default"
-_CODES = {
-    tf.errors.InvalidArgumentError: grpc.StatusCode.INVALID_ARGUMENT,
-    tf.errors.ResourceExhaustedError: grpc.StatusCode.RESOURCE_EXHAUSTED,
-    tf.errors.CancelledError: grpc.StatusCode.CANCELLED,
-}
+# TensorFlow's error codes and gRPC's are the same numbers.
+_CODES = {code.value[0]: code for code in grpc.StatusCode}
+# For calls that are answered at once, while all others wait.
+_SPARE_THREADS = 4
 
 
 class _Stop(Exception):
@@ -38,12 +41,18 @@ class _Stop(Exception):
         self.code, self.message = code, message
 
 
+def _bad(message: str) -> _Stop:
+    return _Stop(grpc.StatusCode.INVALID_ARGUMENT, message)
+
+
 def _answering(method: Callable) -> Callable:
     """Turns `_Stop` into the status of the call."""
 
     def answer(self: "_Services", request: object, context: grpc.ServicerContext) -> object:
         try:
-            return method(self, request)
+            if not request.HasField("model_spec"):
+                raise _bad("Missing ModelSpec")
+            return method(self, request, context)
         except _Stop as stop:
             context.abort(stop.code, stop.message)
 
@@ -51,36 +60,41 @@ def _answering(method: Callable) -> Callable:
 
 
 class _Services(prediction_service_pb2_grpc.PredictionServiceServicer, model_service_pb2_grpc.ModelServiceServicer):
-    def __init__(self, served: dict[str, models.Model], queue: int) -> None:
+    def __init__(self, served: dict[str, models.Model], workers: int, queue: int) -> None:
         self._served = served
-        self._places = threading.BoundedSemaphore(queue)
+        self._places, self._workers = threading.Semaphore(queue), threading.Semaphore(workers)
 
     @_answering
-    def Predict(self, request: predict_pb2.PredictRequest) -> predict_pb2.PredictResponse:  # noqa: N802
+    def Predict(  # noqa: N802
+        self, request: predict_pb2.PredictRequest, context: grpc.ServicerContext
+    ) -> predict_pb2.PredictResponse:
         """Runs a signature."""
         if not self._places.acquire(blocking=False):
             raise _Stop(grpc.StatusCode.RESOURCE_EXHAUSTED, "The server's queue is full")
         try:
-            model, servable = self._acquire(request.model_spec)
-            try:
-                return _run(request, servable)
-            finally:
-                model.release(servable)
+            with self._workers:
+                if not context.is_active():
+                    raise _Stop(grpc.StatusCode.CANCELLED, "The client is gone")
+                model, servable = self._acquire(request.model_spec)
+                try:
+                    return _run(request, servable)
+                finally:
+                    model.release(servable)
         finally:
             self._places.release()
 
     @_answering
     def GetModelMetadata(  # noqa: N802
-        self, request: get_model_metadata_pb2.GetModelMetadataRequest
+        self, request: get_model_metadata_pb2.GetModelMetadataRequest, context: grpc.ServicerContext
     ) -> get_model_metadata_pb2.GetModelMetadataResponse:
         """Tells a version's signatures."""
+        del context
         if not request.metadata_field:
-            raise _Stop(
-                grpc.StatusCode.INVALID_ARGUMENT, "GetModelMetadataRequest must specify at least one metadata_field"
-            )
+            raise _bad("GetModelMetadataRequest must specify at least one metadata_field")
         for field in request.metadata_field:
             if field != "signature_def":
-                raise _Stop(grpc.StatusCode.INVALID_ARGUMENT, f"Metadata field {field} is not supported")
+                # The placeholder is part of what TensorFlow Serving says.
+                raise _bad(f"Metadata field %s is not supported{field}")
         model, servable = self._acquire(request.model_spec)
         try:
             signatures = get_model_metadata_pb2.SignatureDefMap(signature_def=servable.signatures)
@@ -93,41 +107,38 @@ class _Services(prediction_service_pb2_grpc.PredictionServiceServicer, model_ser
 
     @_answering
     def GetModelStatus(  # noqa: N802
-        self, request: get_model_status_pb2.GetModelStatusRequest
+        self, request: get_model_status_pb2.GetModelStatusRequest, context: grpc.ServicerContext
     ) -> get_model_status_pb2.GetModelStatusResponse:
         """Tells the state of a model's versions."""
+        del context
         name = request.model_spec.name
-        versions = self._served[name].versions() if name in self._served else {}
-        wanted = request.model_spec.version.value if request.model_spec.HasField("version") else None
-        chosen = {number: state for number, state in versions.items() if wanted in (None, number)}
-        if not chosen:
-            suffix = "" if wanted is None else f" version {wanted}"
-            raise _Stop(grpc.StatusCode.NOT_FOUND, f"Could not find any versions of model {name}{suffix}")
-        status = get_model_status_pb2.ModelVersionStatus
-        return get_model_status_pb2.GetModelStatusResponse(
-            model_version_status=[
-                status(version=number, state=status.AVAILABLE if available else status.END)
-                for number, available in sorted(chosen.items(), reverse=True)
-            ]
-        )
+        states = self._served[name].states() if name in self._served else {}
+        if request.model_spec.HasField("version"):
+            number = request.model_spec.version.value
+            if number not in states:
+                raise _Stop(grpc.StatusCode.NOT_FOUND, f"Could not find version {number} of model {name}")
+            states = {number: states[number]}
+        if not states:
+            raise _Stop(grpc.StatusCode.NOT_FOUND, f"Could not find any versions of model {name}")
+        response = get_model_status_pb2.GetModelStatusResponse()
+        for number, (state, error) in states.items():
+            status = response.model_version_status.add(version=number, state=state)
+            status.status.error_code = grpc.StatusCode.UNKNOWN.value[0] if error else grpc.StatusCode.OK.value[0]
+            status.status.error_message = error
+        return response
 
     def _acquire(self, spec: model_pb2.ModelSpec) -> tuple[models.Model, models.Servable]:
         if not spec.name:
-            raise _Stop(grpc.StatusCode.INVALID_ARGUMENT, "Missing ModelSpec")
+            raise _bad("ModelSpec has no name specified.")
         model = self._served.get(spec.name)
-        version = None
-        if spec.HasField("version"):
-            version = spec.version.value
-        elif spec.version_label:
-            version = model.labels.get(spec.version_label) if model else None
-            if version is None:
-                raise _Stop(
-                    grpc.StatusCode.INVALID_ARGUMENT,
-                    f"Unrecognized servable version label: {spec.version_label}",
-                )
-        servable = model.acquire(version) if model else None
+        number = spec.version.value if spec.HasField("version") else None
+        if spec.version_label:
+            number = model.labels.get(spec.version_label) if model else None
+            if number is None:
+                raise _bad(f"Unrecognized servable version label: {spec.version_label}")
+        servable = model.acquire(number) if model else None
         if servable is None:
-            wanted = f"Latest({spec.name})" if version is None else f"Specific({spec.name}, {version})"
+            wanted = f"Latest({spec.name})" if number is None else f"Specific({spec.name}, {number})"
             raise _Stop(grpc.StatusCode.NOT_FOUND, f"Servable not found for request: {wanted}")
         return model, servable
 
@@ -137,40 +148,64 @@ def _run(request: predict_pb2.PredictRequest, servable: models.Servable) -> pred
     if name not in servable.signatures:
         raise _Stop(grpc.StatusCode.FAILED_PRECONDITION, f'Serving signature key "{name}" not found.')
     signature = servable.signatures[name]
-    required, sent = set(signature.inputs), set(request.inputs)
-    if required != sent:
-        raise _Stop(
-            grpc.StatusCode.INVALID_ARGUMENT,
-            f"input size does not match signature: {len(sent)}!={len(required)} len({{{','.join(sorted(sent))}}}) != "
-            f"len({{{','.join(sorted(required))}}}). Sent extra: {{{','.join(sorted(sent - required))}}}. Missing but "
-            f"required: {{{','.join(sorted(required - sent))}}}.",
-        )
-    outputs = list(request.output_filter) or sorted(signature.outputs)
-    for output in outputs:
-        if output not in signature.outputs:
-            raise _Stop(
-                grpc.StatusCode.INVALID_ARGUMENT,
-                f"output tensor alias not found in signature: {output} Outputs expected to be in the set "
-                f"{{{','.join(sorted(signature.outputs))}}}.",
-            )
-    for input_name, tensor in request.inputs.items():
-        if tensor.dtype != signature.inputs[input_name].dtype:
-            expected, given = (tf.as_dtype(dtype).name for dtype in (signature.inputs[input_name].dtype, tensor.dtype))
-            raise _Stop(
-                grpc.StatusCode.INVALID_ARGUMENT,
-                f"Expects arg[{input_name}] to be {expected} but {given} is provided",
-            )
+    inputs = _inputs(request, signature)
+    outputs = _outputs(request, signature)
     try:
-        values = servable.run(name, models.decode_inputs(request), outputs)
+        values = servable.run(name, inputs, outputs)
     except ValueError as error:
-        raise _Stop(grpc.StatusCode.INVALID_ARGUMENT, str(error)) from error
+        raise _bad(str(error)) from error
     except tf.errors.OpError as error:
-        code = next((code for kind, code in _CODES.items() if isinstance(error, kind)), grpc.StatusCode.INTERNAL)
-        raise _Stop(code, error.message) from error
+        raise _Stop(_CODES[error.error_code], error.message) from error
     response = predict_pb2.PredictResponse(model_spec=_spec(request.model_spec.name, servable.version, name))
     for output, value in zip(outputs, values, strict=True):
         response.outputs[output].CopyFrom(tf.make_tensor_proto(value))
     return response
+
+
+def _inputs(request: predict_pb2.PredictRequest, signature: meta_graph_pb2.SignatureDef) -> dict[str, np.ndarray]:
+    required, sent = set(signature.inputs), set(request.inputs)
+    if len(sent) != len(required):
+        raise _bad(
+            f"input size does not match signature: {len(sent)}!={len(required)} len({_names(sent)}) != "
+            f"len({_names(required)}). Sent extra: {_names(sent - required)}. Missing but required: "
+            f"{_names(required - sent)}."
+        )
+    for name in sorted(required - sent):
+        raise _bad(
+            f"Signature input alias: {name}(feed name: {signature.inputs[name].name}) not found in request and no "
+            f"default value provided. Inputs expected to be in the request {_names(sent)}, or default input alias set: "
+        )
+    arrays = {}
+    for position, name in enumerate(sorted(required, key=lambda name: signature.inputs[name].name)):
+        tensor, expected = request.inputs[name], signature.inputs[name].dtype
+        try:
+            arrays[name] = tf.make_ndarray(tensor)
+        except (TypeError, ValueError, KeyError) as error:
+            raise _bad(f"tensor parsing error: {name}") from error
+        if tensor.dtype != expected:
+            raise _bad(f"Expects arg[{position}] to be {_type(expected)} but {_type(tensor.dtype)} is provided")
+    return arrays
+
+
+def _outputs(request: predict_pb2.PredictRequest, signature: meta_graph_pb2.SignatureDef) -> list[str]:
+    outputs = list(request.output_filter)
+    for output in outputs:
+        if output not in signature.outputs:
+            raise _bad(
+                f"output tensor alias not found in signature: {output} Outputs expected to be in the set "
+                f"{_names(signature.outputs)}."
+            )
+        if outputs.count(output) > 1:
+            raise _bad(f"duplicate output tensor alias: {output}")
+    return outputs or sorted(signature.outputs)
+
+
+def _names(names: Iterable[str]) -> str:
+    return "{" + ",".join(sorted(names)) + "}"
+
+
+def _type(number: int) -> str:
+    return types_pb2.DataType.Name(number).removeprefix("DT_").lower()
 
 
 def _spec(name: str, version: int, signature: str = "") -> model_pb2.ModelSpec:
@@ -183,12 +218,11 @@ class Server:
     """A running server.
 
     Args:
-      base_paths: of each model by its name.
+      configs: the models; names differ.
       port: to listen on; 0 for any.
-      labels: of versions, for each model.
       max_request_bytes: largest request.
       queue: Predict calls that run or wait; others are refused.
-      workers: calls that run at a time.
+      workers: Predict calls that run at a time.
       poll_seconds: between looks for new versions.
       address: to listen on.
 
@@ -201,25 +235,23 @@ class Server:
 
     def __init__(
         self,
-        base_paths: dict[str, str],
+        configs: Iterable[model_server_config_pb2.ModelConfig],
         port: int = 0,
         *,
-        labels: dict[str, dict[str, int]] | None = None,
         max_request_bytes: int = 64 << 20,
         queue: int = 64,
-        workers: int = 4,
+        workers: int = 2,
         poll_seconds: float = 1.0,
         address: str = "127.0.0.1",
     ) -> None:
-        self._models = {name: models.Model(name, path, (labels or {}).get(name)) for name, path in base_paths.items()}
+        self._models = {config.name: models.Model(config) for config in configs}
         options = [
             ("grpc.max_receive_message_length", max_request_bytes),
             ("grpc.max_send_message_length", -1),
             ("grpc.so_reuseport", 0),
         ]
-        # One thread more than may wait, so that a full queue is told and not waited for.
-        self._server = grpc.server(concurrent.futures.ThreadPoolExecutor(workers + queue), options=options)
-        services = _Services(self._models, queue)
+        self._server = grpc.server(concurrent.futures.ThreadPoolExecutor(queue + _SPARE_THREADS), options=options)
+        services = _Services(self._models, workers, queue)
         prediction_service_pb2_grpc.add_PredictionServiceServicer_to_server(services, self._server)
         model_service_pb2_grpc.add_ModelServiceServicer_to_server(services, self._server)
         self._health = health.HealthServicer()
