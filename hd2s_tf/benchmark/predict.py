@@ -35,7 +35,7 @@ def _one(preset: str, precision: str) -> dict:
     for batch in BATCHES:
         clips = generator.integers(0, 256, (batch, predict_fn.clip_frames, *FRAME_SIZE, 3), np.uint8)
         taken = measure.seconds(lambda clips=clips: predict_fn(clips)) / batch
-        work = measure.gflop(predict_fn.concrete_function(batch)) / batch
+        work = measure.gflop(predict_fn.graph(batch)) / batch
         result |= {
             f"ms_a_window_batch{batch}": round(1000 * taken, 1),
             f"gflops_batch{batch}": round(work / taken, 1),

@@ -2,6 +2,8 @@
 
 import concurrent.futures
 import contextlib
+import dataclasses
+import itertools
 import json
 import os
 import time
@@ -18,6 +20,7 @@ from hd2s_tf.inference.predictor import (
     DEFAULT_PRESET,
     RANDOM_WEIGHTS,
     Prediction,
+    PredictFn,
     load_predict_fn,
     predict_video,
 )
@@ -25,6 +28,8 @@ from hd2s_tf.models import weights as weight_files
 from hd2s_tf.models.hd2s import HD2S
 
 MAPS, CONSPICUITY, OVERLAY, SUMMARY = "maps", "conspicuity", "overlay.mp4", "summary.json"
+# What an interrupted run of a served model was about; removed at its end.
+_RUN = "run.json"
 _PENDING_WRITES = 64
 
 
@@ -56,11 +61,37 @@ def predict_to_folder(
         return _print_domains(weights, preset)
     if smoothing_sigma is not None and not 0 <= smoothing_sigma < 1000:
         raise BadInputError(f"--smoothing_sigma is {smoothing_sigma}: it must be from 0 to 1000 pixels")
-    source = video.open_frames(input_path)
+    source = dataclasses.replace(video.open_frames(input_path), path=input_path)
     _check_output(output_dir, overwrite)
     predict_fn = load_predict_fn(weights, preset, domain, precision)
     if weights == RANDOM_WEIGHTS:
         logging.warning("random weights: the maps show how the program runs, not where people look")
+    return predict_source(
+        predict_fn,
+        source,
+        output_dir,
+        smoothing_sigma=smoothing_sigma,
+        batch_size=batch_size,
+        overlay=overlay,
+        maps=maps,
+        conspicuity=conspicuity,
+        stride=stride,
+    )
+
+
+def predict_source(
+    predict_fn: PredictFn,
+    source: video.FrameSource,
+    output_dir: str,
+    *,
+    smoothing_sigma: float | None = None,
+    batch_size: int = 4,
+    overlay: bool = True,
+    maps: bool = True,
+    conspicuity: bool = False,
+    stride: int = 1,
+) -> dict:
+    """The same with a network and frames that are open already; what is in the folder is replaced."""
     _prepare_output(output_dir, {MAPS: maps, CONSPICUITY: conspicuity})
     predictions = predict_video(
         predict_fn,
@@ -74,12 +105,12 @@ def predict_to_folder(
         "preset": predict_fn.preset,
         "weights": predict_fn.weights,
         "weights_sha256": predict_fn.weights_sha256,
-        "domain": domain,
+        "domain": predict_fn.domain,
         "smoothing_sigma": predict_fn.smoothing_sigma if smoothing_sigma is None else smoothing_sigma,
         "stride": stride,
         "precision": predict_fn.precision,
     }
-    return _write(predictions, source, input_path, output_dir, about, maps=maps, overlay=overlay)
+    return _write(predictions, source, source.path, output_dir, about, maps=maps, overlay=overlay)
 
 
 def predict_remotely(
@@ -88,7 +119,7 @@ def predict_remotely(
     model: remote.ServedModel,
     *,
     domain: str | None = None,
-    in_flight: int = 3,
+    in_flight: int = 2,
     overlay: bool = True,
     overwrite: bool = False,
     resume: bool = False,
@@ -99,15 +130,20 @@ def predict_remotely(
       The summary that was written.
 
     Raises:
-      BadInputError: input, output, server or settings that cannot be used.
+      BadInputError: input, output, server or settings that cannot be used, or a run of something else to resume.
       RunError: the server gives no answer.
     """
     source = video.open_frames(input_path)
     _check_output(output_dir, overwrite or resume)
-    done = _finished_maps(output_dir) if resume else 0
-    model.signatures()
+    about = {name: model.information[name] for name in ("preset", "weights_sha256", "smoothing_sigma", "precision")}
+    about |= {"weights": model.target, "domain": domain}
+    model.domain_input(domain)
+    run = {"input": input_path, "height": source.size[0], "width": source.size[1], "domain": domain}
+    run |= {name: about[name] for name in ("preset", "weights_sha256", "precision")}
+    done = _finished_maps(output_dir, run) if resume else 0
     if not done:
         _prepare_output(output_dir, {MAPS: True})
+        paths.write_bytes(paths.join(output_dir, _RUN), json.dumps(run, indent=2).encode() + b"\n")
 
     def predictions() -> Iterator[Prediction]:
         answers = remote.predict_frames(model, source, domain=domain, in_flight=in_flight, first=done)
@@ -118,11 +154,10 @@ def predict_remotely(
             else:
                 yield Prediction(index, frame, postprocessing.to_pixels(network_map, frame.shape[:2]), network_map)
 
-    summary = _write(
-        predictions(), source, input_path, output_dir, {"model": model.target}, overlay=overlay, first=done
-    )
-    summary["model_version"] = model.version
-    paths.write_bytes(paths.join(output_dir, SUMMARY), json.dumps(summary, indent=2).encode() + b"\n")
+    # The list grows while the predictions are written: more than one version says that the server has changed.
+    about["model_versions"] = model.versions
+    summary = _write(predictions(), source, input_path, output_dir, about, overlay=overlay, first=done)
+    paths.remove(paths.join(output_dir, _RUN))
     return summary
 
 
@@ -170,12 +205,23 @@ def _png_name(index: int) -> str:
     return f"{index + 1:04d}.png"
 
 
-def _finished_maps(output_dir: str) -> int:
-    """How many maps are there without a gap; each is written whole or not at all."""
-    count = 0
-    while paths.exists(paths.join(output_dir, MAPS, _png_name(count))):
-        count += 1
-    return count
+def _finished_maps(output_dir: str, run: dict) -> int:
+    """How many maps an interrupted run has left without a gap; each is written whole or not at all."""
+    record = paths.join(output_dir, _RUN)
+    if not paths.exists(record):
+        _check_output(output_dir, overwrite=False)
+        return 0
+    earlier = json.loads(paths.read_bytes(record))
+    differences = [name for name in run if earlier.get(name) != run[name]]
+    if differences:
+        listed = ", ".join(f"{name} {earlier.get(name)} instead of {run[name]}" for name in differences)
+        raise BadInputError(f"{output_dir}: an interrupted run of something else: {listed}")
+    folder = paths.join(output_dir, MAPS)
+    present = set(paths.list_folder(folder))
+    for name in present:
+        if name.endswith(".tmp"):
+            paths.remove(paths.join(folder, name))
+    return next(index for index in itertools.count() if _png_name(index) not in present)
 
 
 def _strip(prediction: Prediction) -> np.ndarray:
@@ -209,7 +255,7 @@ def _prepare_output(output_dir: str, folders: dict[str, bool]) -> None:
     paths.make_folder(output_dir)
     if not paths.is_remote(output_dir) and not os.access(output_dir, os.W_OK):
         raise BadInputError(f"{output_dir}: no right to write there")
-    for name in (*folders, OVERLAY, SUMMARY):
+    for name in (*folders, OVERLAY, SUMMARY, _RUN):
         paths.remove(paths.join(output_dir, name))
     for name, wanted in folders.items():
         if wanted:

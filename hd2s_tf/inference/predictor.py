@@ -52,6 +52,7 @@ class ModelPredictFn:
       model: the `HD2S`, made for inference.
       smoothing_sigma: of the filter its maps need, in pixels; 0 for a model that smooths by itself.
       preset, weights, weights_sha256: what the model is and where its weights came from.
+      domain: the name of the data set it predicts for; None for a model without domains.
       precision: of its arithmetic.
     """
 
@@ -64,7 +65,7 @@ class ModelPredictFn:
         self.smoothing_sigma = model.smoothing_sigma
         self.weights = weights
         self.weights_sha256 = None if weights == RANDOM_WEIGHTS else weight_files.checksum(weights)
-        self.domain = domain_index(domain, model.domains)
+        self.domain, self._domain_index = domain, domain_index(domain, model.domains)
         self.precision = self.model.compute_dtype
         self._function = tf.function(self._call, reduce_retracing=True)
 
@@ -73,10 +74,15 @@ class ModelPredictFn:
         saliency_maps, conspicuity_maps = self._function(tf.constant(clips))
         return (saliency_maps.numpy(), conspicuity_maps.numpy()) if conspicuity else saliency_maps.numpy()
 
+    def graph(self, batch_size: int) -> tf.types.experimental.ConcreteFunction:
+        """The graph that a batch of clips runs through."""
+        clips = tf.TensorSpec((batch_size, self.clip_frames, *FRAME_SIZE, 3), tf.uint8)
+        return tf.function(self._call).get_concrete_function(clips)
+
     def _call(self, clips: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         inputs = {"clip": preprocessing.scale(clips)}
         if self.model.domains:
-            inputs["domain"] = tf.fill([tf.shape(clips)[0]], self.domain)
+            inputs["domain"] = tf.fill([tf.shape(clips)[0]], self._domain_index)
         outputs = self.model(inputs, training=False)
         return outputs["saliency_map"], outputs["conspicuity_maps"]
 
@@ -134,13 +140,13 @@ class SavedModelPredictFn:
         self.weights_sha256, self.precision = information["weights_sha256"], information["precision"]
         self.clip_frames, self.smoothing_sigma = information["clip_frames"], information["smoothing_sigma"]
         self._domains = tuple(information["domains"])
-        self.domain = domain_index(domain, self._domains)
+        self.domain, self._domain_index = domain, domain_index(domain, self._domains)
 
     def __call__(self, clips: np.ndarray, conspicuity: bool = False) -> np.ndarray | tuple[np.ndarray, np.ndarray]:
         """Predicts; see `PredictFn`."""
         inputs = {"clip": tf.constant(clips)}
         if self._domains:
-            inputs["domain"] = tf.fill([len(clips)], self.domain)
+            inputs["domain"] = tf.fill([len(clips)], self._domain_index)
         name = "predict_conspicuity" if conspicuity else "serving_default"
         outputs = self._loaded.signatures[name](**inputs)
         saliency_maps = outputs["saliency_map"].numpy()

@@ -1,14 +1,19 @@
 """A served model: clips or chunks of a video to TensorFlow Serving over gRPC, and maps back.
 
 A request that fails because the server is away or full is sent again, later and later; nothing is lost or doubled,
-because a request has no effect on the server. All requests of a run go to one version of the model.
+because a request has no effect on the server. All requests of a run go to one version of the model, as long as the
+server has it.
 """
 
 import collections
 import concurrent.futures
 import dataclasses
+import functools
+import ipaddress
+import json
 import random
 import re
+import threading
 import time
 from collections.abc import Iterable, Iterator
 
@@ -16,16 +21,17 @@ import grpc
 import numpy as np
 import tensorflow as tf
 from absl import logging
+from google.protobuf import message
 from tensorflow_serving.apis import (
     get_model_metadata_pb2,
     predict_pb2,
     prediction_service_pb2_grpc,
 )
 
-from hd2s_tf.data import preprocessing, video
+from hd2s_tf.data import paths, preprocessing, video
 from hd2s_tf.errors import BadInputError, RunError
 from hd2s_tf.inference.domains import domain_index
-from hd2s_tf.models.hd2s import CLIP_FRAMES, FRAME_SIZE, SMOOTHING_SIGMA
+from hd2s_tf.models.hd2s import FRAME_SIZE
 
 SCHEME = "grpc://"
 _RETRIED = {grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.RESOURCE_EXHAUSTED}
@@ -37,7 +43,14 @@ _BAD_REQUEST = {
     grpc.StatusCode.PERMISSION_DENIED,
 }
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.1, 5.0
-_CHUNK_FRAMES = 32
+_OPTIONS = [
+    # Maps of a chunk may be larger than gRPC's default limit of 4 MB.
+    ("grpc.max_receive_message_length", -1),
+    ("grpc.max_send_message_length", -1),
+    # A server that is back shall be noticed as soon as a request is sent again.
+    ("grpc.initial_reconnect_backoff_ms", round(1000 * _FIRST_PAUSE)),
+    ("grpc.max_reconnect_backoff_ms", round(1000 * _LONGEST_PAUSE)),
+]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -47,54 +60,91 @@ class Connection:
     Attributes:
       deadline: seconds that a request may take, all its attempts together.
       tls_ca: file of the certificate authority; with it the connection is encrypted.
-      tls_certificate, tls_key: files of the client's certificate.
+      tls_certificate, tls_key: files of the client's certificate; both or none.
       token: sent as `authorization: Bearer <token>`.
-      in_flight: requests that wait for an answer at a time.
     """
 
-    deadline: float = 60.0
+    deadline: float = 120.0
     tls_ca: str | None = None
     tls_certificate: str | None = None
     tls_key: str | None = None
     token: str | None = None
-    in_flight: int = 3
 
 
 class ServedModel:
-    """A model behind gRPC.
+    """A model behind gRPC; a context manager that ends the connection, and with it requests that wait.
 
     Args:
       target: "grpc://host:port/name", or without the scheme.
       connection: see `Connection`.
-      version: to ask for; None for the newest, which the whole run then keeps.
+      version: to ask for; None for the newest, which the run then keeps as long as the server has it.
+
+    Attributes:
+      versions: those that have answered, in this order.
+
+    Raises:
+      BadInputError: a target of another form, or files of certificates that cannot be read.
     """
 
     def __init__(self, target: str, connection: Connection = Connection(), version: int | None = None) -> None:  # noqa: B008
         match = re.fullmatch(r"(?:grpc://)?([^/\s]+:\d+)/([^/\s]+)", target)
         if not match:
             raise BadInputError(f"{target}: a served model is named as grpc://host:port/name")
-        self.target, (self.address, self.name) = target, match.groups()
-        self.version = version
-        self._connection = connection
-        # Maps of a whole chunk are larger than gRPC's default limit of 4 MB.
-        options = [("grpc.max_receive_message_length", -1), ("grpc.max_send_message_length", -1)]
+        self.target, (self._address, self.name) = target, match.groups()
+        self.versions: list[int] = []
+        self._wanted, self._kept = version, version
+        self._lock = threading.Lock()
+        self._deadline = connection.deadline
+        self._metadata = [("authorization", f"Bearer {connection.token}")] if connection.token else []
         credentials = _credentials(connection)
+        if connection.token and not credentials and not _is_this_machine(self._address):
+            logging.warning("%s: the token is sent without encryption", target)
         self._channel = (
-            grpc.secure_channel(self.address, credentials, options)
+            grpc.secure_channel(self._address, credentials, _OPTIONS)
             if credentials
-            else grpc.insecure_channel(self.address, options)
+            else grpc.insecure_channel(self._address, _OPTIONS)
         )
         self._service = prediction_service_pb2_grpc.PredictionServiceStub(self._channel)
-        self._metadata = [("authorization", f"Bearer {connection.token}")] if connection.token else []
 
+    def __enter__(self) -> "ServedModel":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._channel.close()
+
+    @functools.cached_property
     def signatures(self) -> dict[str, set[str]]:
-        """The names of each signature's inputs; fixes the version."""
+        """The names of each signature's inputs."""
         request = get_model_metadata_pb2.GetModelMetadataRequest(metadata_field=["signature_def"])
-        request.model_spec.name = self.name
         response = self._call(self._service.GetModelMetadata, request)
         signatures = get_model_metadata_pb2.SignatureDefMap()
-        response.metadata["signature_def"].Unpack(signatures)
+        try:
+            response.metadata["signature_def"].Unpack(signatures)
+        except message.DecodeError as error:
+            raise RunError(f"{self.target}: an answer that makes no sense: {error}") from error
         return {name: set(signature.inputs) for name, signature in signatures.signature_def.items()}
+
+    @functools.cached_property
+    def information(self) -> dict:
+        """What the model says of itself; see `hd2s_tf.export.saved_model`."""
+        self.require("describe")
+        answer = self.predict("describe", ("model_info",), request=np.zeros(1, np.int32))["model_info"]
+        try:
+            return json.loads(answer[0])
+        except (IndexError, TypeError, ValueError) as error:
+            raise RunError(f"{self.target}: an answer that makes no sense: {error}") from error
+
+    def require(self, signature: str) -> None:
+        """Raises BadInputError if the model has no such signature."""
+        if signature not in self.signatures:
+            present = ", ".join(sorted(self.signatures))
+            raise BadInputError(f"{self.target}: no signature {signature}: it has {present}")
+
+    def domain_input(self, domain: str | None, count: int = 1) -> dict[str, np.ndarray]:
+        """The input for a domain by its name, `count` times; empty for a model without domains."""
+        domains = tuple(self.information["domains"])
+        index = domain_index(domain, domains)
+        return {"domain": np.full(count, index, np.int32)} if domains else {}
 
     def predict(self, signature: str, outputs: tuple[str, ...], **inputs: np.ndarray) -> dict[str, np.ndarray]:
         """Asks for outputs of a signature.
@@ -104,7 +154,7 @@ class ServedModel:
           RunError: no answer before the deadline, or one that makes no sense.
         """
         request = predict_pb2.PredictRequest(output_filter=outputs)
-        request.model_spec.name, request.model_spec.signature_name = self.name, signature
+        request.model_spec.signature_name = signature
         for name, values in inputs.items():
             request.inputs[name].CopyFrom(tf.make_tensor_proto(values))
         response = self._call(self._service.Predict, request)
@@ -113,37 +163,45 @@ class ServedModel:
         except (KeyError, TypeError, ValueError) as error:
             raise RunError(f"{self.target}: an answer that makes no sense: {error}") from error
 
-    def close(self) -> None:
-        """Ends the connection."""
-        self._channel.close()
-
-    def _call(self, method: grpc.UnaryUnaryMultiCallable, request: object) -> object:
-        give_up = time.monotonic() + self._connection.deadline
+    def _call(self, method: grpc.UnaryUnaryMultiCallable, request: message.Message) -> message.Message:
+        request.model_spec.name = self.name
+        give_up = time.monotonic() + self._deadline
         pause = _FIRST_PAUSE
         while True:
-            if self.version is not None:
-                request.model_spec.version.value = self.version
-            left = give_up - time.monotonic()
+            kept = self._kept
+            request.model_spec.ClearField("version")
+            if kept is not None:
+                request.model_spec.version.value = kept
             try:
-                response = method(request, timeout=max(0.01, left), metadata=self._metadata)
+                response = method(request, timeout=max(0.01, give_up - time.monotonic()), metadata=self._metadata)
             except grpc.RpcError as error:
-                if self._version_is_gone(error):
-                    request.model_spec.ClearField("version")
+                if self._is_gone(kept, error):
                     continue
-                if error.code() not in _RETRIED or time.monotonic() + pause >= give_up:
+                if not _may_pass(error) or time.monotonic() + pause >= give_up:
                     raise self._failure(error) from error
                 time.sleep(pause * random.uniform(0.5, 1.0))
                 pause = min(2 * pause, _LONGEST_PAUSE)
                 continue
-            if self.version is None and response.model_spec.version.value:
-                self.version = response.model_spec.version.value
+            except ValueError as error:
+                raise RunError(f"{self.target}: the connection is closed") from error
+            self._note(response.model_spec.version.value)
             return response
 
-    def _version_is_gone(self, error: grpc.RpcError) -> bool:
-        if error.code() != grpc.StatusCode.NOT_FOUND or self.version is None or "Specific" not in error.details():
+    def _note(self, version: int) -> None:
+        with self._lock:
+            if self._kept is None and version:
+                self._kept = version
+            if version not in self.versions:
+                self.versions.append(version)
+
+    def _is_gone(self, kept: int | None, error: grpc.RpcError) -> bool:
+        """Whether the server has retired the version that the run kept of its own accord."""
+        if self._wanted is not None or kept is None or error.code() != grpc.StatusCode.NOT_FOUND:
             return False
-        logging.warning("%s: version %d is gone: going on with the newest", self.target, self.version)
-        self.version = None
+        with self._lock:
+            if self._kept == kept:
+                logging.warning("%s: version %d is gone: going on with the newest", self.target, kept)
+                self._kept = None
         return True
 
     def _failure(self, error: grpc.RpcError) -> Exception:
@@ -151,48 +209,59 @@ class ServedModel:
         return kind(f"{self.target}: {error.code().name}: {error.details()}")
 
 
+def _may_pass(error: grpc.RpcError) -> bool:
+    # A message that is too large stays so.
+    return error.code() in _RETRIED and "message larger than max" not in (error.details() or "")
+
+
+def _is_this_machine(address: str) -> bool:
+    host = address.rsplit(":", 1)[0].strip("[]")
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
 def _credentials(connection: Connection) -> grpc.ChannelCredentials | None:
+    certificate, key = connection.tls_certificate, connection.tls_key
+    if (certificate is None) != (key is None):
+        raise BadInputError("a client's certificate needs both the certificate and the key")
     if connection.tls_ca is None:
+        if certificate is not None:
+            raise BadInputError("a client's certificate needs the certificate authority of the server too")
         return None
-    contents = []
-    for path in (connection.tls_ca, connection.tls_key, connection.tls_certificate):
-        try:
-            contents.append(None if path is None else open(path, "rb").read())  # noqa: SIM115
-        except OSError as error:
-            raise BadInputError(f"{path}: cannot be read: {error.strerror}") from error
-    return grpc.ssl_channel_credentials(*contents)
+    return grpc.ssl_channel_credentials(
+        *(None if path is None else paths.read_bytes(path) for path in (connection.tls_ca, key, certificate))
+    )
 
 
 class RemotePredictFn:
     """A `predict_fn` that sends clips to a served model; attributes as `ModelPredictFn`'s."""
 
-    clip_frames, smoothing_sigma = CLIP_FRAMES, SMOOTHING_SIGMA
-    preset = precision = weights_sha256 = None
-
     def __init__(self, target: str, domain: str | None = None, connection: Connection = Connection()) -> None:  # noqa: B008
         self.model = ServedModel(target, connection)
-        self.weights = target
-        signatures = self.model.signatures()
-        self.has_conspicuity = "predict_conspicuity" in signatures
-        self._inputs = _domain_input(signatures.get("serving_default", set()), domain)
+        information = self.model.information
+        self.preset, self.weights = information["preset"], target
+        self.weights_sha256, self.precision = information["weights_sha256"], information["precision"]
+        self.clip_frames, self.smoothing_sigma = information["clip_frames"], information["smoothing_sigma"]
+        self.domain, self._domain = domain, functools.partial(self.model.domain_input, domain)
+        self._domain()
 
     def __call__(self, clips: np.ndarray, conspicuity: bool = False) -> np.ndarray | tuple[np.ndarray, np.ndarray]:
         """Predicts; see `PredictFn`."""
-        inputs = {"clip": clips, **{name: np.repeat(value, len(clips)) for name, value in self._inputs.items()}}
+        inputs = {"clip": clips, **self._domain(len(clips))}
         if not conspicuity:
             return self.model.predict("serving_default", ("saliency_map",), **inputs)["saliency_map"]
         outputs = self.model.predict("predict_conspicuity", ("saliency_map", "conspicuity_maps"), **inputs)
         return outputs["saliency_map"], outputs["conspicuity_maps"]
 
 
-def _domain_input(names: set[str], domain: str | None) -> dict[str, np.ndarray]:
-    """The input for a domain. A server does not tell the domains' names, so it is given by its number."""
-    if "domain" not in names:
-        domain_index(domain, ())
-        return {}
-    if domain is None or not domain.isdecimal():
-        raise BadInputError("the served model is domain-specific: give the domain's number (see its model_info.json)")
-    return {"domain": np.array([int(domain)], np.int32)}
+@dataclasses.dataclass(frozen=True)
+class _Chunk:
+    """New frames of a video as they came, and all frames of its request: context, then the new ones, as PNG."""
+
+    originals: list[np.ndarray]
+    encoded: list[bytes]
 
 
 def predict_frames(
@@ -200,71 +269,74 @@ def predict_frames(
     frames: Iterable[np.ndarray],
     *,
     domain: str | None = None,
-    in_flight: int = 3,
+    in_flight: int = 2,
     first: int = 0,
 ) -> Iterator[tuple[np.ndarray, np.ndarray | None]]:
-    """Sends a video in chunks and yields each frame with its finished map.
+    """Sends a video in chunks of 2 T frames and yields each frame with its finished map.
 
-    Frames cross the wire once, at the network's size as PNG, with T-1 frames of context a chunk.
+    A frame crosses the wire at the network's size: once to be predicted, and every other one as context of the next.
 
     Args:
       model: that has the signature `predict_frames`.
       frames: uint8 RGB [H,W,3].
-      domain: number of a domain-specific model's domain.
+      domain: the data set that a domain-specific model shall predict for.
       in_flight: chunks that wait for an answer at a time.
-      first: frames before it are not asked for; their map is None.
+      first: chunks that end before this frame are not asked for; their maps are None.
 
     Yields:
       The frame and its map, float32 [h,w] in 0..255, in order.
-    """
-    signatures = model.signatures()
-    if "predict_frames" not in signatures:
-        raise BadInputError(f"{model.target}: no signature predict_frames: it has {', '.join(sorted(signatures))}")
-    domains = _domain_input(signatures["predict_frames"], domain)
-    pending: collections.deque[tuple[list[np.ndarray], concurrent.futures.Future]] = collections.deque()
 
-    def ask(encoded: list[bytes], skip: int) -> np.ndarray:
-        if skip == len(encoded):
-            return np.zeros((0, *FRAME_SIZE), np.float32)
-        inputs = {"frames": np.array([encoded], object), "skip": np.array([skip], np.int32), **domains}
-        maps = model.predict("predict_frames", ("saliency_map",), **inputs)["saliency_map"]
-        if maps.shape[:2] != (1, len(encoded) - skip):
-            raise RunError(f"{model.target}: {maps.shape[1]} maps for {len(encoded) - skip} frames")
+    Raises:
+      BadInputError: no such model, version, signature or domain.
+      RunError: no answer before the deadline, or one that makes no sense.
+    """
+    model.require("predict_frames")
+    domains = model.domain_input(domain)
+    pending: collections.deque[tuple[_Chunk, concurrent.futures.Future | None]] = collections.deque()
+
+    def ask(chunk: _Chunk) -> np.ndarray:
+        count = len(chunk.originals)
+        inputs = {
+            "frames": np.array([chunk.encoded], object),
+            "skip": np.array([len(chunk.encoded) - count], np.int32),
+        }
+        maps = model.predict("predict_frames", ("saliency_map",), **inputs, **domains)["saliency_map"]
+        expected = (1, count, *FRAME_SIZE)
+        if maps.shape != expected or maps.dtype != np.float32 or not np.isfinite(maps).all():
+            raise RunError(
+                f"{model.target}: an answer that makes no sense: {maps.dtype} {list(maps.shape)} instead of finite "
+                f"float32 {list(expected)}"
+            )
         return maps[0]
 
     def finished() -> Iterator[tuple[np.ndarray, np.ndarray | None]]:
-        originals, future = pending.popleft()
-        maps = list(future.result())
-        yield from zip(originals, [None] * (len(originals) - len(maps)) + maps, strict=True)
+        chunk, future = pending.popleft()
+        yield from zip(chunk.originals, future.result() if future else [None] * len(chunk.originals), strict=True)
 
-    with concurrent.futures.ThreadPoolExecutor(in_flight) as pool:
-        for originals, encoded, skip in _chunks(frames, first):
+    pool = concurrent.futures.ThreadPoolExecutor(in_flight)
+    try:
+        end = 0
+        for chunk in _chunks(frames, model.information["clip_frames"]):
             if len(pending) >= in_flight:
                 yield from finished()
-            pending.append((originals, pool.submit(ask, encoded, skip)))
+            end += len(chunk.originals)
+            pending.append((chunk, pool.submit(ask, chunk) if end > first else None))
         while pending:
             yield from finished()
+    finally:
+        # What is still asked for after a failure ends with the connection.
+        pool.shutdown(wait=False, cancel_futures=True)
 
 
-def _chunks(frames: Iterable[np.ndarray], first: int) -> Iterator[tuple[list[np.ndarray], list[bytes], int]]:
-    """New frames of each chunk, encoded frames of its request, and how many of these are context only."""
-    context = CLIP_FRAMES - 1
+def _chunks(frames: Iterable[np.ndarray], clip_frames: int) -> Iterator[_Chunk]:
+    """Chunks of 2 T frames, as the reversed windows of the first need, each with the T-1 before it."""
     originals: list[np.ndarray] = []
     encoded: list[bytes] = []
-    count = start = 0
     for frame in frames:
-        count += 1
         originals.append(frame)
         encoded.append(video.png_bytes(preprocessing.resize(frame, FRAME_SIZE)))
-        # The first chunk must hold what the reversed windows of its first frames reach.
-        if len(originals) >= (_CHUNK_FRAMES if start else max(_CHUNK_FRAMES, 2 * CLIP_FRAMES)):
-            yield originals, encoded, _skipped(start, count, first, len(encoded))
-            originals, encoded, start = [], encoded[-context:], count
+        if len(originals) == 2 * clip_frames:
+            yield _Chunk(originals, encoded)
+            originals, encoded = [], encoded[1 - clip_frames :]
     if originals:
-        yield originals, encoded, _skipped(start, count, first, len(encoded))
-
-
-def _skipped(start: int, count: int, first: int, encoded: int) -> int:
-    """Frames of a request that are context, or before the first one that is asked for."""
-    wanted = count - min(max(first, start), count)
-    return encoded - wanted
+        yield _Chunk(originals, encoded)

@@ -1,0 +1,25 @@
+"""HD2S specialised to three data sets at once (Bellitto et al., IJCV 2021, section 3.3, table 7).
+
+python tools/train.py --config=configs/hd2s_dsl.py --workdir=runs/hd2s_dsl --strategy=mirrored \\
+    --config.init.encoder=s3d.weights.h5
+
+Cost: 500,000 clips, planned for one GPU. Score: not yet run.
+"""
+
+import ml_collections
+
+from hd2s_tf.models.hd2s import PUBLISHED_DOMAINS
+from hd2s_tf.training import settings
+
+
+def get_config() -> ml_collections.ConfigDict:
+    """The paper's values: a batch holds one data set, the sets take turns, DHF1K's split validates."""
+    config = settings.paper()
+    config.model.preset = "hd2s_dsl"
+    config.model.domains = PUBLISHED_DOMAINS
+    config.data.train = ("prepared/DHF1K:train", "prepared/Hollywood2:train", "prepared/UCFSports:train")
+    config.data.train_domains = PUBLISHED_DOMAINS
+    config.data.validation = ("prepared/DHF1K:validation",)
+    config.data.validation_domains = PUBLISHED_DOMAINS[:1]
+    config.init.encoder = settings.REQUIRED
+    return config
