@@ -15,9 +15,11 @@ _INPUT = flags.DEFINE_string("input", None, "Video file, folder of frames, or im
 _OUTPUT_DIR = flags.DEFINE_string("output_dir", None, "Folder to write to.", required=True)
 _MODEL_NAME = flags.DEFINE_string("model_name", "hd2s", "Model to ask.")
 _MODEL_VERSION = flags.DEFINE_integer("model_version", None, "Its version; default: the newest.")
-_DOMAIN = flags.DEFINE_string("domain", None, "Number of a domain-specific model's domain.")
-_DEADLINE = flags.DEFINE_float("deadline", 60.0, "Seconds a request may take, all attempts together.", lower_bound=0.01)
-_IN_FLIGHT = flags.DEFINE_integer("in_flight", 3, "Requests that wait for an answer at a time.", lower_bound=1)
+_DOMAIN = flags.DEFINE_string("domain", None, "Data set that a domain-specific model predicts for.")
+_DEADLINE = flags.DEFINE_float(
+    "deadline", 120.0, "Seconds a request may take, all attempts together.", lower_bound=0.01
+)
+_IN_FLIGHT = flags.DEFINE_integer("in_flight", 2, "Requests that wait for an answer at a time.", lower_bound=1)
 _TLS_CA = flags.DEFINE_string("tls_ca", None, "Certificate authority's file; with it the connection is encrypted.")
 _TLS_CERTIFICATE = flags.DEFINE_string("tls_certificate", None, "The client's certificate.")
 _TLS_KEY = flags.DEFINE_string("tls_key", None, "The client's key.")
@@ -37,19 +39,19 @@ def main() -> None:
         tls_certificate=_TLS_CERTIFICATE.value,
         tls_key=_TLS_KEY.value,
         token=_TOKEN.value,
-        in_flight=_IN_FLIGHT.value,
     )
-    model = remote.ServedModel(f"{_SERVER.value}/{_MODEL_NAME.value}", connection, _MODEL_VERSION.value)
-    job.predict_remotely(
-        _INPUT.value,
-        _OUTPUT_DIR.value,
-        model,
-        domain=_DOMAIN.value,
-        in_flight=_IN_FLIGHT.value,
-        overlay=_OVERLAY.value,
-        overwrite=_OVERWRITE.value,
-        resume=_RESUME.value,
-    )
+    target = f"{_SERVER.value}/{_MODEL_NAME.value}"
+    with remote.ServedModel(target, connection, _MODEL_VERSION.value) as model:
+        job.predict_remotely(
+            _INPUT.value,
+            _OUTPUT_DIR.value,
+            model,
+            domain=_DOMAIN.value,
+            in_flight=_IN_FLIGHT.value,
+            overlay=_OVERLAY.value,
+            overwrite=_OVERWRITE.value,
+            resume=_RESUME.value,
+        )
 
 
 if __name__ == "__main__":

@@ -3,11 +3,13 @@
     python tools/evaluate.py --data_dir=prepared/osie --split=test --output_dir=out/osie
     python tools/evaluate.py --data_dir=/data/DHF1K --split=validation --weights=hd2s.weights.h5 --output_dir=out/dhf1k
     python tools/evaluate.py --data_dir=/data/DHF1K --split=validation --predictions=their_maps --output_dir=out/theirs
-    python tools/evaluate.py --data_dir=/data/DHF1K --split=test --weights=baseline:centre --output_dir=out/centre
+    python tools/evaluate.py --data_dir=prepared/osie --split=test --weights=baseline:centre --output_dir=out/centre
+    python tools/evaluate.py --data_dir=/data/DHF1K --split=test --submission_dir=out/HD2S --output_dir=out/submission
 
 The data is a folder of tools/prepare_dataset.py, or a data set as it is distributed, which is scored at its full size.
-Writes metrics.json, per_video.csv, per_frame.csv.gz and report.html. See hd2s_tf/evaluation/protocol.py for each
-choice.
+Writes metrics.json, per_video.csv, per_frame.csv.gz and report.html; an interrupted run goes on with the videos that
+are missing. See hd2s_tf/evaluation/protocol.py for each choice. With --submission_dir, videos without ground truth are
+predicted too, and the maps of every frame are written as <submission_dir>/<video>/<frame>.png.
 """
 
 from absl import flags
@@ -23,7 +25,7 @@ _VIDEOS = flags.DEFINE_list("videos", [], "Names of the videos to score; all if 
 _WEIGHTS = flags.DEFINE_string("weights", None, "A .weights.h5 file, 'auto', or baseline:centre|mean_map|uniform.")
 _SAVED_MODEL = flags.DEFINE_string("saved_model", None, "A SavedModel of tools/export_saved_model.py.")
 _PREDICTIONS = flags.DEFINE_string("predictions", None, "A folder of <video>/<frame>.png.")
-_SERVER = flags.DEFINE_string("server", None, "A server's model, as grpc://host:port/model.")
+_SERVER = flags.DEFINE_string("server", None, "A served model, as host:port/model.")
 _PRESET = flags.DEFINE_string("preset", None, "Model; default: what the weights name, or hd2s_tiny.")
 _DOMAIN = flags.DEFINE_string("domain", None, "Data set that a domain-specific model predicts for.")
 _PRECISION = flags.DEFINE_enum("precision", "auto", ["auto", "float32", "bfloat16"], "Arithmetic of the network.")
@@ -34,20 +36,27 @@ _SMOOTHING_SIGMA = flags.DEFINE_float("smoothing_sigma", None, "Gaussian filter 
 _EVERY = flags.DEFINE_integer("every", 1, "Score every n-th frame only.", lower_bound=1)
 _ROUND = flags.DEFINE_bool("round", True, "Whether predictions are rounded to 8 bits, as the benchmark's files are.")
 _SEED = flags.DEFINE_integer("seed", 0, "Of shuffled AUC's draws.")
-_ALLOW_MISSING = flags.DEFINE_bool("allow_missing", False, "Whether frames without a prediction are left out.")
+_ALLOW_MISSING = flags.DEFINE_bool(
+    "allow_missing", False, "Leave out frames without a usable prediction and broken videos."
+)
 _SUBMISSION_DIR = flags.DEFINE_string("submission_dir", None, "Where to write the maps as DHF1K wants them.")
 
 
 def main() -> None:
     """Parses the flags and evaluates."""
+    from hd2s_tf.data import paths
     from hd2s_tf.errors import BadInputError
     from hd2s_tf.evaluation import job, protocol
+    from hd2s_tf.inference import remote
 
     targets = [target for target in (_WEIGHTS.value, _SAVED_MODEL.value, _SERVER.value, _PREDICTIONS.value) if target]
     if len(targets) > 1:
         raise BadInputError("--weights, --saved_model, --server and --predictions exclude each other: give one")
+    if _SAVED_MODEL.value and not paths.is_folder(_SAVED_MODEL.value):
+        raise BadInputError(f"--saved_model is {_SAVED_MODEL.value}: no such folder")
+    server = _SERVER.value and remote.SCHEME + _SERVER.value.removeprefix(remote.SCHEME)
     request = job.Request(
-        target=_WEIGHTS.value or _SAVED_MODEL.value or _SERVER.value or "auto",
+        target=_WEIGHTS.value or _SAVED_MODEL.value or server or "auto",
         preset=_PRESET.value,
         domain=_DOMAIN.value,
         precision=_PRECISION.value,

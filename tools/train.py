@@ -4,7 +4,8 @@
     python tools/train.py --config=configs/hd2s_dhf1k.py --workdir=runs/dhf1k --strategy=mirrored \\
         --config.init.encoder=s3d.weights.h5
 
-Writes config.json, metrics.jsonl, curves.png, TensorBoard logs, checkpoints and the best and the last weights.
+Writes config.json, metrics.jsonl, curves.png, TensorBoard logs, checkpoints and the best and the last weights. Asked to
+stop (SIGTERM, Ctrl-C) it finishes the update, saves and ends with status 1; a second signal ends it at once.
 """
 
 from absl import flags
@@ -24,9 +25,11 @@ def main() -> None:
     from hd2s_tf.training import loop
 
     try:
-        config = _CONFIG.value
+        # A file that could not be read only says so when it is used.
+        config = _CONFIG.value.lock()
     except OSError as error:
-        raise BadInputError(f"the configuration cannot be loaded: {error}") from error
+        name = config_flags.get_config_filename(flags.FLAGS["config"])
+        raise BadInputError(f"{name}: no configuration can be read there") from error
     loop.train(config, _WORKDIR.value, _STRATEGY.value)
 
 

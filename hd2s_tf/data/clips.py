@@ -57,6 +57,7 @@ def in_turn(
     augmentation: Augmentation = Augmentation(),  # noqa: B008
     sampling: str = "windows",
     labelled: bool = True,
+    share: tuple[int, int] = (0, 1),
 ) -> tf.data.Dataset:
     """Endless training batches: step n is of data set n modulo their number, so a batch holds one domain.
 
@@ -75,6 +76,7 @@ def in_turn(
       augmentation: see `Augmentation`.
       sampling: "windows" if every window of a data set is equally likely, "videos" if every video is.
       labelled: whether windows must have a ground truth.
+      share: (i, n) for the i-th of n equal parts of every batch, and only that is read; n must divide `batch_size`.
 
     Returns:
       A data set of dicts: clip float32 [B,T,H,W,3] in [-1,1], domain int32 [B] and, if labelled, saliency_map float32
@@ -102,9 +104,15 @@ def in_turn(
             batch["fixation_map"] = tf.ensure_shape(fixation_map, size)
         return batch
 
-    examples = tf.data.Dataset.range(start_step * batch_size, np.iinfo(np.int64).max)
+    size_of_share = batch_size // share[1]
+
+    def examples_of(step: tf.Tensor) -> tf.data.Dataset:
+        first = step * batch_size + share[0] * size_of_share
+        return tf.data.Dataset.range(first, first + size_of_share)
+
+    examples = tf.data.Dataset.range(start_step, np.iinfo(np.int64).max // batch_size).flat_map(examples_of)
     loaded = examples.map(load, num_parallel_calls=os.cpu_count(), deterministic=True)
-    return loaded.batch(batch_size, drop_remainder=True)
+    return loaded.batch(size_of_share, drop_remainder=True)
 
 
 def evaluation_clips(

@@ -1,5 +1,6 @@
 """Files, local and remote (`gs://`, `s3://`, `az://`, `hdfs://`): the one place that imports tensorflow-io."""
 
+import errno
 import importlib
 import os
 import pathlib
@@ -12,6 +13,8 @@ from hd2s_tf.errors import BadInputError
 
 # TensorFlow itself brings Google's file system; these come with tensorflow-io.
 _TENSORFLOW_IO_SCHEMES = frozenset({"s3", "az", "hdfs", "viewfs", "http", "https"})
+# Their paths begin with a bucket, which must exist before anything is written.
+_BUCKET_SCHEMES = frozenset({"gs", "s3"})
 
 
 def is_remote(path: str | os.PathLike) -> bool:
@@ -26,7 +29,14 @@ def ready(path: str | os.PathLike) -> str:
       BadInputError: it needs tensorflow-io, which is not there.
     """
     path = os.fspath(path)
-    if is_remote(path) and path.split("://", 1)[0] in _TENSORFLOW_IO_SCHEMES:
+    if not is_remote(path):
+        return path
+    if path.count("/") == 2:
+        # A bucket's own folder is only found with a slash at its end.
+        path += "/"
+    if path.split("://", 1)[0] in _TENSORFLOW_IO_SCHEMES:
+        # Unless told so, Amazon's library tries for most of a minute to reach a server that is not there.
+        os.environ.setdefault("AWS_RETRY_MODE", "standard")
         try:
             importlib.import_module("tensorflow_io")
         except ImportError as error:
@@ -51,14 +61,32 @@ def is_folder(path: str | os.PathLike) -> bool:
 
 
 def list_folder(path: str | os.PathLike) -> list[str]:
-    """Names in a folder, sorted, without trailing slashes; hidden ones are left out."""
-    names = (name.rstrip("/") for name in tf.io.gfile.listdir(ready(path)))
+    """Names in a folder, sorted, without trailing slashes; hidden ones are left out.
+
+    Raises:
+      BadInputError: the folder cannot be read, or has a name that is not UTF-8.
+    """
+    path = ready(path)
+    try:
+        names = [name.rstrip("/") for name in tf.io.gfile.listdir(path)]
+    except tf.errors.OpError as error:
+        raise BadInputError(f"{path}: cannot be read: {_reason(error)}") from error
+    except UnicodeDecodeError as error:
+        raise BadInputError(f"{path}: holds a name that is not UTF-8: {error.object!r}") from error
     return sorted(name for name in names if name and not name.startswith("."))
 
 
 def make_folder(path: str | os.PathLike) -> None:
-    """Creates a folder and its parents; fine if it is there."""
+    """Creates a folder and its parents; fine if it is there.
+
+    Raises:
+      BadInputError: it cannot be created.
+    """
     path = ready(path)
+    scheme, _, rest = path.partition("://")
+    bucket = f"{scheme}://{rest.split('/', 1)[0]}/"
+    if scheme in _BUCKET_SCHEMES and not tf.io.gfile.isdir(bucket):
+        raise BadInputError(f"{path}: no such bucket, no right to it, or its server does not answer")
     try:
         tf.io.gfile.makedirs(path)
     except tf.errors.OpError as error:
@@ -66,8 +94,16 @@ def make_folder(path: str | os.PathLike) -> None:
 
 
 def file_size(path: str | os.PathLike) -> int:
-    """Size in bytes."""
-    return tf.io.gfile.stat(ready(path)).length
+    """Size in bytes.
+
+    Raises:
+      BadInputError: no such file.
+    """
+    path = ready(path)
+    try:
+        return tf.io.gfile.stat(path).length
+    except tf.errors.OpError as error:
+        raise BadInputError(f"{path}: cannot be read: {_reason(error)}") from error
 
 
 def read_bytes(path: str | os.PathLike) -> bytes:
@@ -103,7 +139,7 @@ def write_bytes(path: str | os.PathLike, data: bytes) -> None:
             pathlib.Path(unfinished).write_bytes(data)
             pathlib.Path(unfinished).replace(path)
     except tf.errors.OpError as error:
-        raise OSError(f"{path}: cannot be written: {error.message}") from error
+        raise OSError(errno.EIO, f"cannot be written: {error.message}", path) from error
     except OSError as error:
         pathlib.Path(unfinished).unlink(missing_ok=True)
         raise OSError(error.errno, error.strerror, path) from error
@@ -123,7 +159,7 @@ def copy(source: str | os.PathLike, target: str | os.PathLike) -> None:
     except tf.errors.OpError as error:
         if not is_remote(target):
             pathlib.Path(unfinished).unlink(missing_ok=True)
-        raise OSError(f"{target}: cannot be written: {error.message}") from error
+        raise OSError(errno.EIO, f"cannot be written: {error.message}", target) from error
 
 
 def remove(path: str | os.PathLike) -> None:

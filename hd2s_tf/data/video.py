@@ -3,7 +3,9 @@
 import dataclasses
 import os
 import pathlib
+import struct
 import tempfile
+import zlib
 from collections.abc import Iterator
 
 import cv2
@@ -18,6 +20,11 @@ VIDEO_SUFFIXES = frozenset({".avi", ".mp4", ".mov", ".mkv", ".webm", ".m4v", ".m
 # H.264 plays everywhere; MPEG-4 part 2 is in every build of OpenCV (its VP9 encoder takes 0.2 s a frame).
 _CODECS = ("avc1", "mp4v")
 _DEFAULT_FRAME_RATE = 25.0
+_PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
+
+# What these libraries find wrong with a file reaches the user as an exception that names it.
+os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")
+cv2.setLogLevel(0)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -165,10 +172,32 @@ def read_map(path: str) -> np.ndarray:
 
 def _decode(path: str, mode: int) -> np.ndarray:
     data = paths.read_bytes(path)
-    image = cv2.imdecode(np.frombuffer(data, np.uint8), mode) if data else None
+    if not data:
+        raise BadInputError(f"{path}: the file is empty")
+    if data.startswith(_PNG_SIGNATURE) and _is_damaged(data):
+        raise BadInputError(f"{path}: not an image that can be decoded: truncated or damaged")
+    try:
+        image = cv2.imdecode(np.frombuffer(data, np.uint8), mode)
+    except cv2.error as error:
+        # OpenCV's limit on the number of pixels, for one.
+        raise BadInputError(f"{path}: not an image that can be decoded: {error.err}") from error
     if image is None:
         raise BadInputError(f"{path}: not an image that can be decoded")
     return image
+
+
+def _is_damaged(png: bytes) -> bool:
+    """Whether a chunk of a PNG fails its checksum; the decoder prints such a thing, or passes over it."""
+    start = len(_PNG_SIGNATURE)
+    while start + 12 <= len(png):
+        (length,) = struct.unpack_from(">I", png, start)
+        end = start + 8 + length
+        if end + 4 > len(png) or zlib.crc32(png[start + 4 : end]) != struct.unpack_from(">I", png, end)[0]:
+            return True
+        if png[start + 4 : start + 8] == b"IEND":
+            return False
+        start = end + 4
+    return True
 
 
 def png_bytes(image: np.ndarray) -> bytes:

@@ -19,8 +19,8 @@ from hd2s_tf.inference import postprocessing, remote, rendering
 from hd2s_tf.inference.predictor import (
     DEFAULT_PRESET,
     RANDOM_WEIGHTS,
-    Prediction,
     PredictFn,
+    Prediction,
     load_predict_fn,
     predict_video,
 )

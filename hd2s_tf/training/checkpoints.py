@@ -1,6 +1,7 @@
 """Checkpoints that a killed run continues from."""
 
 import os
+import re
 
 import tensorflow as tf
 from absl import logging
@@ -9,13 +10,14 @@ from hd2s_tf.data import paths
 from hd2s_tf.errors import RunError
 
 _KEPT = 3
+_INDEX = re.compile(r"ckpt-(\d+)\.index")
 
 
 class Checkpoints:
     """The newest few checkpoints of a run.
 
-    TensorFlow writes a checkpoint's files under temporary names, renames them and names it in the folder's index last,
-    and reads every tensor against its checksum, so that one is either whole or known to be damaged.
+    TensorFlow writes a checkpoint's values under temporary names, renames them and writes its index last, and reads
+    every tensor against its checksum, so that a checkpoint is either whole or known to be damaged.
 
     Args:
       folder: local or remote.
@@ -39,17 +41,25 @@ class Checkpoints:
         Raises:
           RunError: there are checkpoints and all are damaged.
         """
-        found = list(reversed(self._manager.checkpoints))
-        for path in found:
+        found = self._found()
+        for update in found:
+            path = paths.join(self._manager.directory, f"ckpt-{update}")
             try:
                 self._checkpoint.restore(path).assert_existing_objects_matched()
             except (tf.errors.OpError, ValueError, AssertionError) as error:
                 logging.warning("%s: damaged or of another model, trying the one before: %s", path, _first_line(error))
                 continue
-            return int(path.rsplit("-", 1)[1])
+            return update
         if found:
-            raise RunError(f"{paths.join(self._manager.directory)}: none of its {len(found)} checkpoints can be read")
+            raise RunError(f"{self._manager.directory}: none of its {len(found)} checkpoints can be read")
         return None
+
+    def _found(self) -> list[int]:
+        """Updates that have a checkpoint, the newest first; of the files themselves, which say more than their list."""
+        if not paths.exists(self._manager.directory):
+            return []
+        matches = (_INDEX.fullmatch(name) for name in paths.list_folder(self._manager.directory))
+        return sorted((int(match[1]) for match in matches if match), reverse=True)
 
 
 def _first_line(error: Exception) -> str:

@@ -72,40 +72,28 @@ class TrainingData:
 
         def pipeline(context: tf.distribute.InputContext) -> tf.data.Dataset:
             return (
-                self._pipeline(start_step)
-                .map(lambda batch: self._share(batch, context))
+                self._pipeline(start_step, share=(context.input_pipeline_id, context.num_input_pipelines))
                 .unbatch()
                 .batch(context.get_per_replica_batch_size(self._settings.batch_size), drop_remainder=True)
                 .prefetch(2)
             )
 
         if self._strategy.num_replicas_in_sync == 1:
-            return iter(self._pipeline(start_step).prefetch(2))
+            return iter(self._pipeline(start_step, share=(0, 1)).prefetch(2))
         return iter(self._strategy.distribute_datasets_from_function(pipeline))
 
-    def _pipeline(self, start_step: int) -> tf.data.Dataset:
-        source = self._in_turn(self._sources, self._domains, start_step, labelled=True)
+    def _pipeline(self, start_step: int, share: tuple[int, int]) -> tf.data.Dataset:
+        common = {
+            "batch_size": self._settings.batch_size,
+            "seed": self._seed,
+            "start_step": start_step,
+            "size": self._settings.frame_size,
+            "augmentation": self._augmentation,
+            "sampling": self._settings.sampling,
+            "share": share,
+        }
+        source = clips.in_turn(self._sources, domains=self._domains, **common)
         if not self._targets:
             return source
-        target = self._in_turn(self._targets, [0] * len(self._targets), start_step, labelled=False)
+        target = clips.in_turn(self._targets, domains=[0] * len(self._targets), labelled=False, **common)
         return tf.data.Dataset.zip({"source": source, "target": target})
-
-    def _in_turn(
-        self, datasets: list[records.Dataset], domains: list[int], start_step: int, labelled: bool
-    ) -> tf.data.Dataset:
-        return clips.in_turn(
-            datasets,
-            domains=domains,
-            batch_size=self._settings.batch_size,
-            seed=self._seed,
-            start_step=start_step,
-            augmentation=self._augmentation,
-            sampling=self._settings.sampling,
-            labelled=labelled,
-        )
-
-    def _share(self, batch: dict, context: tf.distribute.InputContext) -> dict:
-        """The part of a batch that this machine's replicas train on."""
-        size = self._settings.batch_size // context.num_input_pipelines
-        first = context.input_pipeline_id * size
-        return tf.nest.map_structure(lambda values: values[first : first + size], batch)

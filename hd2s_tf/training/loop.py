@@ -2,7 +2,6 @@
 
 import dataclasses
 import json
-import signal
 import time
 from collections.abc import Iterator
 
@@ -16,10 +15,11 @@ from absl import logging
 from hd2s_tf.data import paths
 from hd2s_tf.errors import BadInputError, RunError
 from hd2s_tf.models import weights as weight_files
-from hd2s_tf.models.hd2s import HD2S, PRESETS
+from hd2s_tf.models.hd2s import FRAME_SIZE, HD2S, PRESETS, SIZE_DIVISOR
 from hd2s_tf.training import settings, strategies
 from hd2s_tf.training.checkpoints import Checkpoints
 from hd2s_tf.training.input import TrainingData
+from hd2s_tf.training.interruption import Interruption
 from hd2s_tf.training.monitor import Monitor
 from hd2s_tf.training.objectives import Adaptation, Supervised
 from hd2s_tf.training.steps import Updater
@@ -32,11 +32,15 @@ def train(config: ml_collections.ConfigDict, workdir: str, strategy: str = "one"
     """Trains, or goes on with an interrupted run of the same work directory.
 
     Weights come from the newest readable checkpoint of the work directory, else from `init.weights`, else encoder
-    weights from `init.encoder`, else from the seed.
+    weights from `init.encoder`, else from the seed. A file that is named there must exist even where a checkpoint comes
+    first. A finished run is left as it is. The batches, and with them the weights, are those of a run that was never
+    interrupted; only the first means in metrics.jsonl after an interruption are over fewer updates.
+
+    Asked to stop, by SIGTERM or SIGINT, it finishes the update, saves and raises RunError.
 
     Args:
       config: see `hd2s_tf.training.settings`.
-      workdir: local or remote folder of the run.
+      workdir: local or remote folder of the run; with several machines one that all of them see.
       strategy: a name of `hd2s_tf.training.strategies`.
 
     Returns:
@@ -44,7 +48,7 @@ def train(config: ml_collections.ConfigDict, workdir: str, strategy: str = "one"
 
     Raises:
       BadInputError: settings, data or weights that cannot be used.
-      RunError: the loss is not finite, or the run was asked to stop.
+      RunError: loss or gradient is not finite, the checkpoints cannot be read, or the run was asked to stop.
     """
     return _Run(config, workdir, strategies.create(strategy)).go()
 
@@ -72,7 +76,6 @@ class _Run:
             average_momentum=config.optimizer.average_momentum,
         )
         self._best = tf.Variable(-np.inf, dtype=tf.float64)
-        paths.make_folder(workdir)
         self._checkpoints = Checkpoints(
             self._folder(CHECKPOINTS),
             model=self._model,
@@ -80,34 +83,17 @@ class _Run:
             averages=self._updater.averages,
             best=self._best,
         )
-        self._stop_signal = 0
 
     def go(self) -> dict[str, float]:
         first = self._start()
-        updates = self._config.optimizer.updates
-        monitor = Monitor(self._workdir, first) if self._chief else None
-        scores: dict[str, float] = {}
-        for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, self._on_signal)
         batches = self._data.batches(first * self._config.optimizer.accumulation)
-        recent = _Recent(self._config)
-        with tqdm.tqdm(total=updates, initial=first, unit="update", disable=not self._chief) as progress:
-            for update in range(first, updates):
-                recent.add(self._update(update, batches))
-                done = update + 1
-                last = done == updates
-                if done % self._config.every.log == 0 or last:
-                    values = recent.take()
-                    progress.set_postfix({name: f"{values[name]:.3g}" for name in _SHOWN if name in values})
-                    if monitor:
-                        monitor.add(done, **values)
-                progress.update()
-                if self._validation and (done % self._config.every.evaluation == 0 or last):
-                    scores = self._evaluate(done, monitor)
-                if done % self._config.every.checkpoint == 0 or last or self._stop_signal:
-                    self._checkpoints.save(done)
-                if self._stop_signal and not last:
-                    raise RunError(f"stopped by {self._stop_signal.name} after update {done}: the same command goes on")
+        monitor = None
+        if self._chief:
+            paths.make_folder(self._workdir)
+            paths.write_bytes(self._folder(CONFIG), json.dumps(self._record(), indent=2).encode() + b"\n")
+            monitor = Monitor(self._workdir, first)
+        with Interruption() as interruption:
+            scores = self._updates(first, batches, monitor, interruption)
         self._save(LAST)
         if monitor:
             monitor.draw()
@@ -116,6 +102,9 @@ class _Run:
     def _start(self) -> int:
         """Restores or initialises the weights; returns how many updates are done."""
         restored = self._checkpoints.restore()
+        first = restored or 0
+        if strategies.total(self._strategy, first) != first * self._strategy.num_replicas_in_sync:
+            raise RunError(f"{self._workdir}: the machines do not find the same checkpoint there: it must be shared")
         if restored is not None:
             logging.info("going on after update %d", restored)
             return restored
@@ -125,33 +114,68 @@ class _Run:
         elif init.encoder:
             weight_files.load_encoder(self._model, init.encoder)
         self._updater.restart_averages()
-        if self._chief:
-            paths.write_bytes(self._folder(CONFIG), json.dumps(self._record(), indent=2).encode() + b"\n")
         return 0
 
     def _record(self) -> dict:
         return {**json.loads(self._config.to_json_best_effort()), "trained_on": self._data.description}
 
+    def _updates(
+        self, first: int, batches: Iterator[dict], monitor: Monitor | None, interruption: Interruption
+    ) -> dict[str, float]:
+        """All updates from the first on; returns the values of the last validation."""
+        updates, every = self._config.optimizer.updates, self._config.every
+        recent = _Recent(self._config)
+        scores: dict[str, float] = {}
+        with tqdm.tqdm(total=updates, initial=first, unit="update", disable=not self._chief) as progress:
+            for update in range(first, updates):
+                recent.add(self._update(update, batches))
+                done = update + 1
+                last = done == updates
+                if done % every.log == 0 or last:
+                    values = recent.take()
+                    progress.set_postfix({name: f"{values[name]:.3g}" for name in _SHOWN if name in values})
+                    if monitor:
+                        monitor.add(done, **values)
+                progress.update()
+                if self._validation and (done % every.evaluation == 0 or last):
+                    scores = self._evaluate(done, monitor)
+                stop = not last and strategies.total(self._strategy, bool(interruption.name)) > 0
+                if self._chief and (done % every.checkpoint == 0 or last or stop):
+                    self._checkpoints.save(done)
+                if stop:
+                    raise RunError(
+                        f"stopped by {interruption.name or 'another machine'} after update {done}: "
+                        "the same command goes on"
+                    )
+        return scores
+
     def _update(self, update: int, batches: Iterator[dict]) -> dict[str, float]:
-        """One update; returns the means over its batches."""
-        values: list[dict[str, float]] = []
-        for number in range(self._config.optimizer.accumulation):
-            logs = self._updater.accumulate(next(batches), update)
-            values.append({name: float(value) for name, value in logs.items()})
-            if not np.isfinite(values[-1]["loss"]):
+        """One update; returns the means over its batches, the norm of its gradient and the seconds that it took."""
+        started = time.perf_counter()
+        accumulation = self._config.optimizer.accumulation
+        logs = [self._updater.accumulate(next(batches), update) for _ in range(accumulation)]
+        values = {name: np.array([float(log[name]) for log in logs]) for name in logs[0]}
+        for number, loss in enumerate(values["loss"], 1):
+            if not np.isfinite(loss):
                 raise RunError(
-                    f"the loss is {values[-1]['loss']} in update {update + 1}, batch {number + 1} of "
-                    f"{self._config.optimizer.accumulation}; the newest checkpoint is from before it"
+                    f"the loss is {loss} in update {update + 1}, batch {number} of {accumulation}; "
+                    "the newest checkpoint is from before it"
                 )
-        self._updater.apply()
-        return {name: float(np.mean([value[name] for value in values])) for name in values[0]}
+        norm = float(self._updater.apply())
+        if not np.isfinite(norm):
+            raise RunError(
+                f"the gradient's norm is {norm} in update {update + 1}; the newest checkpoint is from before it"
+            )
+        means = {name: float(value.mean()) for name, value in values.items()}
+        return {**means, "gradient_norm": norm, "seconds": time.perf_counter() - started}
 
     def _evaluate(self, update: int, monitor: Monitor | None) -> dict[str, float]:
         with self._updater.averaged():
             scores, picture = self._validation.run(self._model)
-            better = scores[_SELECTED_BY] > float(self._best.numpy())
-            if better:
-                self._best.assign(scores[_SELECTED_BY])
+            # Without any fixation NSS is undefined.
+            value = next(scores[name] for name in _SELECTED_BY if np.isfinite(scores[name]))
+            if value > float(self._best.numpy()):
+                self._best.assign(value)
                 self._save(BEST, averaged=False)
         if monitor:
             monitor.add(update, **{f"validation/{name}": value for name, value in scores.items()})
@@ -172,31 +196,26 @@ class _Run:
     def _folder(self, name: str) -> str:
         return paths.join(self._workdir, name)
 
-    def _on_signal(self, number: int, _: object) -> None:
-        self._stop_signal = signal.Signals(number)
-
 
 _SHOWN = ("loss", "nss", "cc", "clips_per_second")
-# Validation's value that decides which weights are the best.
-_SELECTED_BY = "nss"
+# Validation's values that decide which weights are the best, the first that is defined.
+_SELECTED_BY = ("nss", "cc")
 
 
 class _Recent:
-    """Means since they were last taken, and the speed."""
+    """Means since they were last taken, and the speed of the updates alone."""
 
     def __init__(self, config: ml_collections.ConfigDict) -> None:
         self._clips_per_update = config.data.batch_size * config.optimizer.accumulation
         self._values: list[dict[str, float]] = []
-        self._since = time.perf_counter()
 
     def add(self, values: dict[str, float]) -> None:
         self._values.append(values)
 
     def take(self) -> dict[str, float]:
-        now = time.perf_counter()
         means = {name: float(np.mean([values[name] for values in self._values])) for name in self._values[0]}
-        means["clips_per_second"] = len(self._values) * self._clips_per_update / (now - self._since)
-        self._values, self._since = [], now
+        means["clips_per_second"] = self._clips_per_update / means.pop("seconds")
+        self._values = []
         return means
 
 
@@ -222,6 +241,13 @@ def _check(config: ml_collections.ConfigDict) -> None:
     for name in (init.weights, init.encoder):
         if name not in ("", settings.REQUIRED) and not paths.exists(name):
             raise BadInputError(f"{name}: no such weight file")
+    size, preset = tuple(config.data.frame_size), PRESETS[config.model.preset]
+    if len(size) != 2 or any(side < SIZE_DIVISOR or side % SIZE_DIVISOR for side in size):
+        raise BadInputError(f"data.frame_size is {size}: (height, width), multiples of {SIZE_DIVISOR}")
+    if preset.get("adaptation") and size != FRAME_SIZE:
+        raise BadInputError(
+            f"data.frame_size is {size}: the domain classifiers of {config.model.preset} take {FRAME_SIZE}"
+        )
     if config.model.precision not in ("float32", "mixed_bfloat16"):
         raise BadInputError(f"model.precision is {config.model.precision!r}: float32 or mixed_bfloat16")
 

@@ -5,25 +5,30 @@ import json
 
 import numpy as np
 import tensorflow as tf
+from absl import logging
 
-from hd2s_tf.data import paths
+from hd2s_tf.data import paths, records
 
-METRICS, CURVES = "metrics.jsonl", "curves.png"
+METRICS, CURVES, TENSORBOARD = "metrics.jsonl", "curves.png", "tensorboard"
 
 
 class Monitor:
     """Writes a run's records.
 
+    `metrics.jsonl` is written whole each time, under a temporary name first, so that it never ends within a line.
+
     Args:
       workdir: local or remote.
-      first_update: updates done before; later records of an earlier, interrupted run are dropped, since this one makes
-        them again.
+      first_update: updates done before; what an earlier, interrupted run recorded of later ones is dropped, since this
+        one makes them again.
     """
 
     def __init__(self, workdir: str, first_update: int) -> None:
         self._workdir = workdir
         self.records = [record for record in _read(workdir) if record["update"] <= first_update]
-        self._writer = tf.summary.create_file_writer(paths.join(workdir, "tensorboard"))
+        folder = paths.join(workdir, TENSORBOARD)
+        _drop_events(folder, first_update)
+        self._writer = tf.summary.create_file_writer(folder)
 
     def add(self, update: int, **values: float) -> None:
         """Adds the values measured after an update as one line and as TensorBoard scalars."""
@@ -33,6 +38,7 @@ class Monitor:
         with self._writer.as_default(step=update):
             for name, value in values.items():
                 tf.summary.scalar(name, float(value))
+        self._writer.flush()
 
     def add_image(self, update: int, name: str, image: np.ndarray) -> None:
         """Adds a picture, uint8 RGB [H,W,3], to TensorBoard."""
@@ -65,6 +71,22 @@ class Monitor:
 
 
 _HIDDEN = {"update", "clips_per_second"}
+
+
+def _drop_events(folder: str, last_update: int) -> None:
+    """Takes what was recorded after an update out of TensorBoard's files, and what a kill left half-written."""
+    if not paths.exists(folder):
+        return
+    for name in paths.list_folder(folder):
+        path = paths.join(folder, name)
+        kept = []
+        try:
+            for event in tf.data.TFRecordDataset(path).as_numpy_iterator():
+                if tf.compat.v1.Event.FromString(event).step <= last_update:
+                    kept.append(records.frame_of(event))
+        except tf.errors.DataLossError:
+            logging.info("%s: ends within an event", path)
+        paths.write_bytes(path, b"".join(kept))
 
 
 def _read(workdir: str) -> list[dict]:

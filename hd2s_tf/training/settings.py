@@ -42,6 +42,8 @@ def paper() -> ml_collections.ConfigDict:
     # "windows": every window of a folder is equally likely; "videos": every video is.
     config.data.sampling = "windows"
     config.data.batch_size = 8
+    # (height, width) of clips and maps, multiples of 32. Prediction is at 128x192, so smaller ones are for trying.
+    config.data.frame_size = (128, 192)
     config.data.augmentation = ml_collections.ConfigDict(dataclasses.asdict(Augmentation()))
 
     config.loss = ml_collections.ConfigDict()

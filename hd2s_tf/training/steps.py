@@ -1,7 +1,8 @@
 """One update: gradients of several batches summed, then applied once; the same on one device, several or many machines.
 
 Keras' own accumulation does not run under MirroredStrategy, so the sums are variables of each replica, filled by
-`accumulate` and emptied by `apply`. The optimizer adds the replicas' sums up.
+`accumulate` and emptied by `apply`. The optimizer adds the replicas' sums up. What follows it is done outside the
+replicas, once for all of them.
 """
 
 import contextlib
@@ -48,17 +49,15 @@ class Updater:
         self.accumulation, self.updates = accumulation, updates
         self.weight_decay, self.gradient_clip, self.average_momentum = weight_decay, gradient_clip, average_momentum
         self._share = 1.0 / (accumulation * strategy.num_replicas_in_sync)
+        self._averaged = averaged_variables(model) if average_momentum else []
         with strategy.scope():
             optimizer.build(model.trainable_variables)
             self._sums = [_replica_local(variable.shape) for variable in model.trainable_variables]
             self._domains_seen = _replica_local((max(1, len(model.domains)),))
-            self.averages = [
-                tf.Variable(variable.value, trainable=False, aggregation=tf.VariableAggregation.ONLY_FIRST_REPLICA)
-                for variable in (averaged_variables(model) if average_momentum else [])
-            ]
-        self._domain_variables = _domain_variables(model)
-        self._accumulate = tf.function(self._distributed(self._accumulate_replica))
-        self._apply = tf.function(self._distributed(self._apply_replica))
+        self.averages = [tf.Variable(variable.numpy(), trainable=False) for variable in self._averaged]
+        self._domain_variables = _domain_variables(model, optimizer)
+        self._accumulate = tf.function(self._accumulate_everywhere)
+        self._apply = tf.function(self._apply_everywhere)
 
     def accumulate(self, batch: dict, update: int) -> dict[str, tf.Tensor]:
         """Adds a batch's gradients, a distributed one's from every replica.
@@ -66,33 +65,36 @@ class Updater:
         Returns:
           Scalars to log, among them `loss`, averaged over the replicas.
         """
-        logs = self._accumulate(batch, tf.constant(update / self.updates, tf.float32))
-        return {name: self.strategy.reduce("MEAN", value, axis=None) for name, value in logs.items()}
+        return self._accumulate(batch, tf.constant(update / self.updates, tf.float32))
 
-    def apply(self) -> None:
-        """Applies the sums in one step of the optimizer and starts new ones."""
-        self._apply()
+    def apply(self) -> tf.Tensor:
+        """Applies the sums in one step of the optimizer and starts new ones.
+
+        Returns:
+          The norm of the whole gradient before any clipping.
+        """
+        return self._apply()
 
     def restart_averages(self) -> None:
         """Starts the averages from the model's present weights."""
-        for variable, average in zip(averaged_variables(self.model), self.averages, strict=False):
+        for variable, average in zip(self._averaged, self.averages, strict=True):
             average.assign(variable.numpy())
 
     @contextlib.contextmanager
     def averaged(self) -> Iterator[None]:
         """Within it the model has its averaged weights, where there are any."""
-        variables = averaged_variables(self.model) if self.averages else []
-        trained = [variable.numpy() for variable in variables]
-        for variable, average in zip(variables, self.averages, strict=True):
+        trained = [variable.numpy() for variable in self._averaged]
+        for variable, average in zip(self._averaged, self.averages, strict=True):
             variable.assign(average.numpy())
         try:
             yield
         finally:
-            for variable, value in zip(variables, trained, strict=True):
+            for variable, value in zip(self._averaged, trained, strict=True):
                 variable.assign(value)
 
-    def _distributed(self, function: Callable) -> Callable:
-        return lambda *arguments: self.strategy.run(function, arguments)
+    def _accumulate_everywhere(self, batch: dict, progress: tf.Tensor) -> dict[str, tf.Tensor]:
+        logs = self.strategy.run(self._accumulate_replica, (batch, progress))
+        return {name: self.strategy.reduce("MEAN", value, axis=None) for name, value in logs.items()}
 
     def _accumulate_replica(self, batch: dict, progress: tf.Tensor) -> dict[str, tf.Tensor]:
         with tf.GradientTape() as tape:
@@ -107,7 +109,18 @@ class Updater:
         self._domains_seen.assign_add(tf.reduce_sum(tf.one_hot(domains, self._domains_seen.shape[0]), 0))
         return {"loss": mean, **logs}
 
-    def _apply_replica(self) -> None:
+    def _apply_everywhere(self) -> tf.Tensor:
+        before = [tf.identity(variable.value) for variable in self._domain_variables]
+        results = self.strategy.run(self._apply_replica)
+        # The same on every replica.
+        norm, seen = (self.strategy.experimental_local_results(result)[0] for result in results)
+        for variable, old in zip(self._domain_variables, before, strict=True):
+            mask = tf.reshape(seen, [-1] + [1] * (len(old.shape) - 1))
+            variable.assign(tf.where(mask, variable.value, old))
+        self._move_averages()
+        return norm
+
+    def _apply_replica(self) -> tuple[tf.Tensor, tf.Tensor]:
         variables = self.model.trainable_variables
         context = tf.distribute.get_replica_context()
         decay = self.weight_decay / self.strategy.num_replicas_in_sync
@@ -115,27 +128,21 @@ class Updater:
             total.read_value() + decay * variable for total, variable in zip(self._sums, variables, strict=True)
         ]
         gradients = context.all_reduce(tf.distribute.ReduceOp.SUM, gradients)
+        norm = tf.linalg.global_norm(gradients)
         if self.gradient_clip:
-            gradients, _ = tf.clip_by_global_norm(gradients, self.gradient_clip)
+            gradients, _ = tf.clip_by_global_norm(gradients, self.gradient_clip, norm)
         # The optimizer sums over the replicas itself.
-        gradients = [gradient / self.strategy.num_replicas_in_sync for gradient in gradients]
+        self.optimizer.apply([gradient / self.strategy.num_replicas_in_sync for gradient in gradients], variables)
         seen = context.all_reduce(tf.distribute.ReduceOp.SUM, self._domains_seen.read_value()) > 0
-        before = [tf.identity(variable.value) for variable in self._domain_variables]
-        self.optimizer.apply(gradients, variables)
-        for variable, old in zip(self._domain_variables, before, strict=True):
-            mask = tf.reshape(seen, [-1] + [1] * (len(old.shape) - 1))
-            variable.assign(tf.where(mask, variable.value, old))
-        self._move_averages()
         for total in (*self._sums, self._domains_seen):
             total.assign(tf.zeros_like(total))
+        return norm, seen
 
     def _move_averages(self) -> None:
         """Moves the averages; over the first updates by larger steps, so that the start is soon forgotten."""
-        if not self.averages:
-            return
         count = tf.cast(self.optimizer.iterations.value, tf.float32)
         momentum = tf.minimum(self.average_momentum, (1.0 + count) / (10.0 + count))
-        for average, variable in zip(self.averages, averaged_variables(self.model), strict=True):
+        for average, variable in zip(self.averages, self._averaged, strict=True):
             average.assign(momentum * average + (1.0 - momentum) * variable.value)
 
 
@@ -153,7 +160,14 @@ def _replica_local(shape: tuple) -> tf.Variable:
     )
 
 
-def _domain_variables(model: HD2S) -> list[keras.Variable]:
-    """The trainable variables that hold a row for every domain."""
+def _domain_variables(model: HD2S, optimizer: keras.optimizers.Optimizer) -> list[keras.Variable]:
+    """The trainable variables that hold a row for every domain, and what the optimizer keeps for each of them.
+
+    A domain that an update has not seen must not be moved by weight decay or by momentum of earlier updates.
+    """
     layers = [layer for layer in model._flatten_layers() if isinstance(layer, _DOMAIN_LAYERS) and layer.domains > 1]
-    return [variable for layer in layers for variable in layer.trainable_variables]
+    variables = [variable for layer in layers for variable in layer.trainable_variables]
+    names = tuple(variable.path.replace("/", "_") + "_" for variable in variables)
+    # Named optimizer/variable_slot.
+    slots = [slot for slot in optimizer.variables if slot.path.split("/", 1)[-1].startswith(names)]
+    return [*variables, *slots]

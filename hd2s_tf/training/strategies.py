@@ -39,6 +39,23 @@ def create(name: str) -> tf.distribute.Strategy:
     raise BadInputError(f"no strategy {name!r}: they are {', '.join(NAMES)}")
 
 
+def total(strategy: tf.distribute.Strategy, number: int) -> int:
+    """The sum of a number of each process over all replicas; every process must ask for it at the same time."""
+
+    def on_replica() -> tf.Tensor:
+        value = tf.constant(number, tf.int32)
+        return tf.distribute.get_replica_context().all_reduce(tf.distribute.ReduceOp.SUM, value)
+
+    if not spans_processes(strategy):
+        return number * strategy.num_replicas_in_sync
+    return int(strategy.experimental_local_results(strategy.run(on_replica))[0])
+
+
+def spans_processes(strategy: tf.distribute.Strategy) -> bool:
+    """Whether other processes train along."""
+    return isinstance(strategy, tf.distribute.MultiWorkerMirroredStrategy)
+
+
 def is_chief(strategy: tf.distribute.Strategy) -> bool:
     """Whether this process writes logs and weights: the only one, or the first worker."""
     resolver = strategy.cluster_resolver

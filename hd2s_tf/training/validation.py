@@ -26,6 +26,8 @@ class Validation:
         self._batch_size = settings.batch_size
         self._every = config.every.validation_frame
         self._multi_level = config.loss.multi_level
+        self._frame_size = settings.frame_size
+        self._predict = tf.function(lambda model, batch: model({"clip": batch["clip"], "domain": batch["domain"]}))
 
     def run(self, model: HD2S) -> tuple[dict[str, float], np.ndarray]:
         """Scores a model.
@@ -35,14 +37,15 @@ class Validation:
           set where there are several, as in "OSIE/nss"; and a picture, uint8 RGB, of some last frames beside their
           ground truth and prediction.
         """
-        predict = tf.function(lambda batch: model({"clip": batch["clip"], "domain": batch["domain"]}))
         by_dataset: dict[str, dict[str, float]] = {}
         rows: list[np.ndarray] = []
         for dataset, domain in zip(self._datasets, self._domains, strict=True):
             videos: dict[str, list[list[float]]] = {}
-            batches = clips.evaluation_clips(dataset, batch_size=self._batch_size, every=self._every, domain=domain)
+            batches = clips.evaluation_clips(
+                dataset, batch_size=self._batch_size, every=self._every, size=self._frame_size, domain=domain
+            )
             for number, batch in enumerate(batches):
-                outputs = predict({"clip": batch["clip"], "domain": batch["domain"]})
+                outputs = self._predict(model, {"clip": batch["clip"], "domain": batch["domain"]})
                 for video, *scores in zip(batch["video"].numpy(), *self._scores(outputs, batch), strict=True):
                     videos.setdefault(video, []).append(scores)
                 if number == 0:
