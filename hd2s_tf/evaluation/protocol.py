@@ -101,7 +101,7 @@ def score_frame(
       protocol: whether to round.
     """
     saliency_map = preprocessing.resize(prediction, truth.saliency_map.shape)
-    if protocol.round_to_8_bits:
+    if protocol.round_to_8_bits and saliency_map.dtype != np.uint8:
         saliency_map = np.clip(np.rint(saliency_map), 0, 255).astype(np.uint8)
     return {
         "auc_judd": metrics.auc_judd(saliency_map, truth.fixation_map),
