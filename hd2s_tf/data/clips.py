@@ -115,6 +115,18 @@ def in_turn(
     return loaded.batch(size_of_share, drop_remainder=True)
 
 
+def with_target(source: tf.data.Dataset, target: tf.data.Dataset) -> tf.data.Dataset:
+    """Pairs the batches of labelled clips with those of unlabelled ones, step for step, for domain adaptation.
+
+    Args:
+      source, target: of `in_turn`, with `labelled` and without, from the same step on.
+
+    Returns:
+      A data set of dicts: source and target, a batch each.
+    """
+    return tf.data.Dataset.zip({"source": source, "target": target})
+
+
 def evaluation_clips(
     dataset: records.Dataset,
     *,

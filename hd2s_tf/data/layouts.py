@@ -37,17 +37,23 @@ class VideoRecord:
     fixation_paths: tuple[str, ...] = ()
 
     def open(self) -> video.FrameSource:
-        """The frames; see `FrameSource`.
+        """The frames; see `FrameSource`. What a video's header says of their number is not relied on.
 
         Raises:
-          BadInputError: they cannot be read, or are not as many as the maps (as far as a video's header tells).
+          BadInputError: they cannot be read.
         """
-        source = video.open_frames(self.frames) if isinstance(self.frames, str) else video.open_images(self.frames)
-        if self.map_paths and source.frame_count and source.frame_count != len(self.map_paths):
-            raise BadInputError(
-                f"{source.path}: {source.frame_count} frames, but {len(self.map_paths)} maps beside {self.map_paths[0]}"
-            )
-        return source
+        return video.open_frames(self.frames) if isinstance(self.frames, str) else video.open_images(self.frames)
+
+
+@dataclasses.dataclass(frozen=True)
+class Problem:
+    """A broken video that is left out: its split, and a line that names the file and says what is wrong."""
+
+    split: str
+    message: str
+
+    def __str__(self) -> str:
+        return self.message
 
 
 @dataclasses.dataclass(frozen=True)
@@ -69,7 +75,7 @@ def read_layout(
     layout: str,
     input_dir: str | os.PathLike,
     choice: Choice = Choice(),  # noqa: B008
-) -> tuple[list[VideoRecord], list[str]]:
+) -> tuple[list[VideoRecord], list[Problem]]:
     """Reads a data set.
 
     Args:
@@ -78,7 +84,7 @@ def read_layout(
       choice: of validation videos.
 
     Returns:
-      The videos sorted by split and name, and one line for each video that is broken and left out.
+      The videos sorted by split and name, and a problem for each video that is broken and left out.
 
     Raises:
       BadInputError: no such layout or folder, or nothing in it that looks like this layout.
@@ -88,14 +94,14 @@ def read_layout(
     input_dir = os.fspath(input_dir)
     if not paths.is_folder(input_dir):
         raise BadInputError(f"{input_dir}: no such folder")
-    problems: list[str] = []
+    problems: list[Problem] = []
     records = LAYOUTS[layout](input_dir, choice, problems)
     if not records and not problems:
         raise BadInputError(f"{input_dir}: no videos in the layout {layout} ({LAYOUTS[layout].__doc__})")
     return sorted(records, key=lambda record: (SPLITS.index(record.split), record.name)), problems
 
 
-def _dhf1k(input_dir: str, choice: Choice, problems: list[str]) -> list[VideoRecord]:
+def _dhf1k(input_dir: str, choice: Choice, problems: list[Problem]) -> list[VideoRecord]:
     """video/NNN.AVI or video/NNN/ of frames, annotation/NNNN/maps and fixation."""
     folder = paths.join(input_dir, "video")
     if not paths.is_folder(folder):
@@ -126,21 +132,12 @@ def _dhf1k_video(name: str, split: str, source: str, annotation: str) -> VideoRe
         raise BadInputError(f"{annotation}: no such folder, but {source} is there")
     maps = _images(paths.join(annotation, "maps"))
     _check_consecutive(maps)
-    fixation_folder = paths.join(annotation, "fixation")
-    matlab_folder = paths.join(fixation_folder, "maps")
-    fixations: tuple[str, ...] = ()
-    if paths.is_folder(matlab_folder):
-        fixations = _files(matlab_folder, {".mat"})
-    elif paths.is_folder(fixation_folder):
-        fixations = _images(fixation_folder)
-    if fixations:
-        _check_stems(maps, fixations)
     if not isinstance(frames, str):
         _check_count(frames, maps)
-    return VideoRecord(name, split, frames, maps, fixations)
+    return VideoRecord(name, split, frames, maps, _fixations(annotation, maps))
 
 
-def _ucf(input_dir: str, choice: Choice, problems: list[str]) -> list[VideoRecord]:
+def _ucf(input_dir: str, choice: Choice, problems: list[Problem]) -> list[VideoRecord]:
     """training|testing/<video>/images, maps and fixation."""
     records: list[VideoRecord] = []
     for folder_name, split in (("training", TRAIN), ("testing", TEST)):
@@ -157,40 +154,69 @@ def _ucf_video(name: str, split: str, folder: str) -> VideoRecord:
     images = _images(paths.join(folder, "images"))
     maps = _images(paths.join(folder, "maps"))
     _check_stems(images, maps)
-    fixations: tuple[str, ...] = ()
-    if paths.is_folder(paths.join(folder, "fixation")):
-        fixations = _images(paths.join(folder, "fixation"))
-        _check_stems(images, fixations)
-    return VideoRecord(name, split, images, maps, fixations)
+    return VideoRecord(name, split, images, maps, _fixations(folder, maps))
 
 
-def _ledov(input_dir: str, choice: Choice, problems: list[str]) -> list[VideoRecord]:
+def _fixations(folder: str, maps: Sequence[str]) -> tuple[str, ...]:
+    """The files fixation/maps/*.mat, else fixation/*.png, that belong to the maps; none without such a folder."""
+    folder = paths.join(folder, "fixation")
+    matlab_folder = paths.join(folder, "maps")
+    if paths.is_folder(matlab_folder):
+        fixations = _files(matlab_folder, {".mat"})
+    elif paths.is_folder(folder):
+        fixations = _images(folder)
+    else:
+        return ()
+    _check_stems(maps, fixations)
+    return fixations
+
+
+def _ledov(input_dir: str, choice: Choice, problems: list[Problem]) -> list[VideoRecord]:
     """Videos in any folders, unlabelled; optional Training.txt, Validation.txt, Testing.txt with names."""
     found: dict[str, str] = {}
-    pending = [input_dir]
-    while pending:
-        folder = pending.pop()
-        for name in paths.list_folder(folder):
-            path = paths.join(folder, name)
-            if pathlib.PurePath(name).suffix.lower() in video.VIDEO_SUFFIXES:
-                stem = pathlib.PurePath(name).stem
-                if stem in found:
-                    problems.append(f"{path}: another video has the same name, {found[stem]}")
-                else:
-                    found[stem] = path
-            elif paths.is_folder(path):
-                pending.append(path)
-    lists = {split: _name_list(input_dir, word) for split, word in _LEDOV_LISTS.items()}
-    if any(lists.values()):
-        missing = sorted(name for names in lists.values() for name in names if name not in found)
-        problems += [f"{input_dir}: a list names the video {name}, which is not there" for name in missing]
-        return [
-            VideoRecord(name, split, found[name]) for split, names in lists.items() for name in names if name in found
-        ]
-    return _with_validation([VideoRecord(name, TRAIN, path) for name, path in found.items()], choice)
+    for path in _video_files(input_dir):
+        name = _video_name(path)
+        if name in found:
+            problems.append(Problem(TRAIN, f"{path}: another video has the same name, {found[name]}"))
+        else:
+            found[name] = path
+    listed: dict[str, str] = {}
+    for split, word in _LEDOV_LISTS.items():
+        for name in _name_list(input_dir, word):
+            if name not in found:
+                problems.append(Problem(split, f"{input_dir}: a list names the video {name}, which is not there"))
+            elif listed.setdefault(name, split) != split:
+                problems.append(Problem(split, f"{found[name]}: listed for {listed[name]} and for {split}"))
+    split_of = listed or dict.fromkeys(found, TRAIN)
+    records = [VideoRecord(name, split, found[name]) for name, split in split_of.items()]
+    return records if VALIDATION in split_of.values() else _with_validation(records, choice)
 
 
 _LEDOV_LISTS = {TRAIN: "train", VALIDATION: "valid", TEST: "test"}
+
+
+def _video_files(input_dir: str) -> list[str]:
+    """Every video file in a folder and its subfolders, each folder once even where links lead back to it."""
+    found, pending, seen = [], [input_dir], set()
+    while pending:
+        folder = pending.pop()
+        identity = folder if paths.is_remote(folder) else os.path.realpath(folder)
+        if identity in seen:
+            continue
+        seen.add(identity)
+        for name in paths.list_folder(folder):
+            path = paths.join(folder, name)
+            if pathlib.PurePath(name).suffix.lower() in video.VIDEO_SUFFIXES:
+                found.append(path)
+            elif paths.is_folder(path):
+                pending.append(path)
+    return sorted(found)
+
+
+def _video_name(path: str) -> str:
+    """A video's name, given with or without its folder and suffix."""
+    name = pathlib.PurePath(path)
+    return name.stem if name.suffix.lower() in video.VIDEO_SUFFIXES else name.name
 
 
 def _name_list(input_dir: str, word: str) -> list[str]:
@@ -198,11 +224,11 @@ def _name_list(input_dir: str, word: str) -> list[str]:
     for name in paths.list_folder(input_dir):
         if name.lower().startswith(word) and name.lower().endswith(".txt"):
             text = paths.read_bytes(paths.join(input_dir, name)).decode(errors="replace")
-            return [pathlib.PurePath(line.strip()).stem for line in text.splitlines() if line.strip()]
+            return [_video_name(line.strip()) for line in text.splitlines() if line.strip()]
     return []
 
 
-LAYOUTS: dict[str, Callable[[str, Choice, list[str]], list[VideoRecord]]] = {
+LAYOUTS: dict[str, Callable[[str, Choice, list[Problem]], list[VideoRecord]]] = {
     "dhf1k": _dhf1k,
     "ucf_sports": _ucf,
     "hollywood2": _ucf,
@@ -235,11 +261,13 @@ def _validation_names(training: Sequence[str], choice: Choice) -> list[str]:
     return sorted(np.random.default_rng(choice.seed).permutation(sorted(training))[:count].tolist())
 
 
-def _try(problems: list[str], records: list[VideoRecord], read: Callable, *arguments: str) -> None:
+def _try(
+    problems: list[Problem], records: list[VideoRecord], read: Callable, name: str, split: str, *arguments: str
+) -> None:
     try:
-        records.append(read(*arguments))
+        records.append(read(name, split, *arguments))
     except BadInputError as error:
-        problems.append(str(error))
+        problems.append(Problem(split, str(error)))
 
 
 def _images(folder: str) -> tuple[str, ...]:

@@ -1,17 +1,19 @@
 """Preparing a data set: each layout's files become shards of JPEG frames, maps and fixations at one size.
 
 Shards are written by several processes, each under a temporary name until it is whole, with an index that says how it
-was made. A preparation that was interrupted goes on with the shards that are missing; `dataset.json` comes last.
+was made. A preparation that was interrupted goes on with the shards that are missing; `dataset.json` comes last. Each
+process holds the shard it works on in memory: about 20 kB a frame of 128x192, of about 1000 frames or a longer video.
 """
 
-import collections
+import atexit
 import concurrent.futures
 import dataclasses
 import hashlib
 import json
 import multiprocessing
 import os
-from collections.abc import Iterator, Sequence
+import threading
+from collections.abc import Iterable, Iterator, Sequence
 
 import cv2
 import numpy as np
@@ -24,6 +26,8 @@ from hd2s_tf.errors import BadInputError, RunError
 _SHARD_FRAMES = 1000
 # A map may be that much wider or narrower than its frame before it is taken for another one's.
 _ASPECT_TOLERANCE = 0.05
+# Headers estimate; a video is damaged if it lacks a larger share of the frames that its header claims.
+_LOST_FRAMES = 0.05
 
 
 @dataclasses.dataclass(frozen=True)
@@ -68,7 +72,7 @@ def prepare(
       name: the data set's; the input folder's name if None.
       options: of the shards.
       choice: of validation videos.
-      workers: processes; 0 for one on each core.
+      workers: processes; 0 for one on each core, 1 to stay in this one.
       skip_bad: whether to leave out broken videos and go on.
 
     Returns:
@@ -80,10 +84,11 @@ def prepare(
     """
     options.check()
     videos, problems = layouts.read_layout(layout, input_dir, choice)
-    _report(problems, skip_bad)
     splits = [split] if split != "all" else list(dict.fromkeys(record.split for record in videos))
     if any(wanted not in layouts.SPLITS for wanted in splits):
         raise BadInputError(f"no split {split!r}: the splits are {', '.join(layouts.SPLITS)} and all")
+    problems = [problem for problem in problems if split in (problem.split, "all")]
+    _report(problems, skip_bad)
     information = {
         "format": records.FORMAT,
         "name": name or os.path.basename(os.path.normpath(input_dir)),  # noqa: PTH119
@@ -96,13 +101,14 @@ def prepare(
         if not chosen:
             raise BadInputError(f"{input_dir}: no videos in the split {wanted}")
         folder = paths.join(output_dir, wanted)
+        left_out = [str(problem) for problem in problems if problem.split == wanted]
         written[wanted] = _prepare_split(
-            chosen, folder, {**information, "split": wanted, "left_out": problems}, options, workers, skip_bad
+            chosen, folder, {**information, "split": wanted, "left_out": left_out}, options, workers, skip_bad
         )
     return written
 
 
-def _report(problems: Sequence[str], skip_bad: bool) -> None:
+def _report(problems: Sequence[object], skip_bad: bool) -> None:
     if problems and not skip_bad:
         others = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
         raise BadInputError(f"{problems[0]}{others}: give --skip_bad to leave such videos out")
@@ -124,9 +130,8 @@ def _prepare_split(
     shards = {f"shard-{number:05d}": group for number, group in enumerate(_groups(videos))}
     _remove_others(folder, shards)
     indexes: dict[str, dict] = {}
-    context = multiprocessing.get_context("spawn")
     with (
-        concurrent.futures.ProcessPoolExecutor(workers or os.cpu_count(), mp_context=context) as pool,
+        _executor(min(workers or os.cpu_count(), len(shards))) as pool,
         tqdm.tqdm(total=len(videos), unit="video", desc=f"preparing {information['split']}") as progress,
     ):
         futures = {
@@ -138,6 +143,12 @@ def _prepare_split(
                 name = futures[future]
                 indexes[name] = future.result()
                 progress.update(len(shards[name]))
+        except concurrent.futures.BrokenExecutor as error:
+            unfinished = sorted(set(shards) - set(indexes))
+            raise RunError(
+                f"{folder}: a process that prepared {unfinished[0]} or one after it was killed; "
+                "give fewer --workers if memory ran out"
+            ) from error
         except BaseException:
             pool.shutdown(cancel_futures=True)
             raise
@@ -159,6 +170,26 @@ def _prepare_split(
     }
     paths.write_bytes(paths.join(folder, records.DATASET), json.dumps(information, indent=1).encode() + b"\n")
     return information
+
+
+def _executor(workers: int) -> concurrent.futures.Executor:
+    if workers == 1:
+        return concurrent.futures.ThreadPoolExecutor(1)
+    context = multiprocessing.get_context("spawn")
+    return concurrent.futures.ProcessPoolExecutor(workers, mp_context=context, initializer=_start_worker)
+
+
+def _start_worker() -> None:
+    """A worker uses one core, and ends with its parent even where that is killed."""
+    cv2.setNumThreads(1)
+    threading.Thread(target=_follow_parent, daemon=True).start()
+    # Its results are sent by then; tensorflow-io's file systems would abort while the process shuts down.
+    atexit.register(os._exit, 0)
+
+
+def _follow_parent() -> None:
+    multiprocessing.parent_process().join()
+    os._exit(1)
 
 
 def _groups(videos: list[layouts.VideoRecord]) -> Iterator[list[layouts.VideoRecord]]:
@@ -186,28 +217,20 @@ def _remove_others(folder: str, shards: dict) -> None:
 
 def _write_shard(stem: str, videos: list[layouts.VideoRecord], options: Options, skip_bad: bool) -> dict:
     """Writes a shard and its index unless they are there already; returns the index."""
-    cv2.setNumThreads(1)
     made_of = _fingerprint(videos, options)
     finished = _finished(stem, made_of)
     if finished:
         return finished
-    data, offset, entries, problems = bytearray(), 0, [], []
+    data, entries, problems = bytearray(), [], []
     for record in videos:
+        start = len(data)
         try:
-            frames = list(_frames(record, options))
+            entries.append({"name": record.name, **_append(data, _frames(record, options))})
         except BadInputError as error:
             if not skip_bad:
                 raise
             problems.append(str(error))
-            continue
-        offsets = [offset]
-        for frame in frames:
-            framed = records.frame_of(records.write_frame(frame))
-            data += framed
-            offset += len(framed)
-            offsets.append(offset)
-        without_target = [index for index, frame in enumerate(frames) if not frame.saliency_map]
-        entries.append({"name": record.name, "offsets": offsets, "without_target": without_target})
+            del data[start:]
     shard = stem + records.SHARD_SUFFIX
     index = {
         "made_of": made_of,
@@ -227,24 +250,39 @@ def _write_shard(stem: str, videos: list[layouts.VideoRecord], options: Options,
     return index
 
 
+def _append(data: bytearray, frames: Iterable[records.FrameRecord]) -> dict:
+    """Appends a video's records to a shard; returns where they are and which have no target."""
+    offsets, without_target = [len(data)], []
+    for index, frame in enumerate(frames):
+        data += records.frame_of(records.write_frame(frame))
+        offsets.append(len(data))
+        if not frame.saliency_map:
+            without_target.append(index)
+    return {"offsets": offsets, "without_target": without_target}
+
+
 def _fingerprint(videos: list[layouts.VideoRecord], options: Options) -> str:
     """What a shard is made of, so that one left by another preparation is not taken for this one's."""
-    sizes = collections.Counter()
+    sizes = {}
     for record in videos:
-        for path in (*([record.frames] if isinstance(record.frames, str) else record.frames), *record.map_paths):
+        frames = [record.frames] if isinstance(record.frames, str) else record.frames
+        for path in (*frames, *record.map_paths, *record.fixation_paths):
             sizes[path] = paths.file_size(path)
     text = json.dumps([[dataclasses.asdict(record) for record in videos], dataclasses.asdict(options), sizes])
     return hashlib.sha256(text.encode()).hexdigest()
 
 
 def _finished(stem: str, made_of: str) -> dict | None:
+    """The index of a shard that is there whole, with nothing left out that may be mended by now."""
     shard, index_path = stem + records.SHARD_SUFFIX, stem + records.INDEX_SUFFIX
     if not (paths.exists(shard) and paths.exists(index_path)):
         return None
     try:
         index = json.loads(paths.read_bytes(index_path))
-        whole = index["made_of"] == made_of and index["shard"]["bytes"] == paths.file_size(shard)
-    except (ValueError, KeyError):
+        if index["made_of"] != made_of or index["left_out"]:
+            return None
+        whole = hashlib.sha256(paths.read_bytes(shard)).hexdigest() == index["shard"]["sha256"]
+    except (ValueError, KeyError, TypeError):
         return None
     return index if whole else None
 
@@ -262,6 +300,8 @@ def _frames(record: layouts.VideoRecord, options: Options) -> Iterator[records.F
         yield records.FrameRecord(jpeg, _map(record, index, frame.shape[:2], size), _points(record, index))
     if record.map_paths and count != len(record.map_paths):
         raise BadInputError(f"{source.path}: {count} frames can be read, but there are {len(record.map_paths)} maps")
+    if count < (1 - _LOST_FRAMES) * source.frame_count:
+        raise BadInputError(f"{source.path}: truncated or damaged: {count} of {source.frame_count} frames can be read")
 
 
 def _map(record: layouts.VideoRecord, index: int, frame_size: tuple[int, int], size: tuple[int, int]) -> bytes:

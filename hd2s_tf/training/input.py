@@ -96,4 +96,4 @@ class TrainingData:
         if not self._targets:
             return source
         target = clips.in_turn(self._targets, domains=[0] * len(self._targets), labelled=False, **common)
-        return tf.data.Dataset.zip({"source": source, "target": target})
+        return clips.with_target(source, target)

@@ -100,6 +100,18 @@ def test_data_sets_take_turns(dataset, still):
     assert [batch["domain"].tolist() for batch in batches] == [[0, 0], [1, 1], [0, 0], [1, 1]]
 
 
+def test_a_target_comes_with_the_source_from_any_step_on(dataset, still):
+    def pairs(start_step, count):
+        settings = {"batch_size": 2, "seed": 1, "size": SIZE, "start_step": start_step}
+        source, target = clips.clips(dataset, **settings), clips.clips(still, labelled=False, **settings)
+        return list(clips.with_target(source, target).take(count).as_numpy_iterator())
+
+    first, later = pairs(0, 3)[2], pairs(2, 1)[0]
+    assert set(first["source"]) - set(first["target"]) == {"saliency_map", "fixation_map"}
+    for part in ("source", "target"):
+        np.testing.assert_array_equal(first[part]["clip"], later[part]["clip"])
+
+
 def test_unlabelled_batches_have_no_truth(dataset):
     assert set(_batches(dataset, 1, labelled=False)[0]) == {"clip", "domain"}
 

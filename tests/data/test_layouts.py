@@ -89,7 +89,49 @@ def test_ledov(tmp_path):
     (tmp_path / "Testing.txt").write_text("one\nmissing\n")
     records, problems = layouts.read_layout("ledov", tmp_path)
     assert [(record.name, record.split) for record in records] == [("two", "train"), ("one", "test")]
-    assert "missing" in problems[0]
+    assert "names the video missing" in str(problems[0])
+
+
+def test_ledovs_lists_with_odd_names_and_without_validation(tmp_path):
+    names = ["a.b", "ü x", *(f"v{number}" for number in range(18))]
+    for name in names:
+        (tmp_path / f"{name}.mp4").write_bytes(b"x")
+    (tmp_path / "train.txt").write_text("\n".join([*names[:-1], "v0.mp4"]))
+    records, problems = layouts.read_layout("ledov", tmp_path)
+    assert not problems
+    assert sorted(record.name for record in records) == sorted(names[:-1])
+    assert sum(record.split == "validation" for record in records) == 2
+    (tmp_path / "test.txt").write_text("v1\nv17\n")
+    _, problems = layouts.read_layout("ledov", tmp_path)
+    assert [str(problem) for problem in problems] == [f"{tmp_path}/v1.mp4: listed for train and for test"]
+
+
+def test_links_that_lead_back_and_videos_of_one_name(tmp_path):
+    (tmp_path / "a" / "b").mkdir(parents=True)
+    for link in ("one", "two"):
+        (tmp_path / "a" / "b" / link).symlink_to(tmp_path)
+    (tmp_path / "a" / "x.mp4").write_bytes(b"x")
+    records, problems = layouts.read_layout("ledov", tmp_path, Choice(fraction=0))
+    assert ([record.name for record in records], problems) == (["x"], [])
+    (tmp_path / "a" / "b" / "x.avi").write_bytes(b"x")
+    _, problems = layouts.read_layout("ledov", tmp_path)
+    assert "x.mp4: another video has the same name" in str(problems[0])
+
+
+def test_dhf1k_as_extracted_frames_with_matlab_fixations(tmp_path):
+    for frame in range(1, 4):
+        _png(tmp_path / "video" / "001" / f"{frame:05d}.png", frame)
+        _png(tmp_path / "annotation" / "0001" / "maps" / f"{frame:04d}.png", frame)
+        matlab = tmp_path / "annotation" / "0001" / "fixation" / "maps" / f"{frame:04d}.mat"
+        matlab.parent.mkdir(parents=True, exist_ok=True)
+        scipy.io.savemat(matlab, {"I": np.eye(8, 12, dtype=np.uint8)})
+    records, problems = layouts.read_layout("dhf1k", tmp_path, Choice(fraction=0))
+    assert not problems
+    assert [frame[0, 0, 0] for frame in records[0].open()] == [1, 2, 3]
+    assert [path[-8:] for path in records[0].fixation_paths] == ["0001.mat", "0002.mat", "0003.mat"]
+    (tmp_path / "video" / "001" / "00003.png").unlink()
+    _, problems = layouts.read_layout("dhf1k", tmp_path)
+    assert "3 maps, but 2 frames" in str(problems[0])
 
 
 def test_maps_that_do_not_match_are_named(tmp_path):
@@ -97,7 +139,7 @@ def test_maps_that_do_not_match_are_named(tmp_path):
     (tmp_path / "training" / "a" / "maps" / "002.png").unlink()
     records, problems = layouts.read_layout("ucf_sports", tmp_path, Choice(fraction=0))
     assert [record.name for record in records] == ["b", "c"]
-    assert "a/images/002.png: nothing of this name" in problems[0]
+    assert "a/images/002.png: nothing of this name" in str(problems[0])
 
 
 def test_a_map_missing_in_the_middle_is_named(dhf1k, tmp_path):
@@ -105,7 +147,7 @@ def test_a_map_missing_in_the_middle_is_named(dhf1k, tmp_path):
     for kind in ("maps", "fixation"):
         (tmp_path / "annotation" / "0001" / kind / "0002.png").unlink()
     _, problems = layouts.read_layout("dhf1k", tmp_path)
-    assert "the next map is number 3, not 2" in problems[0]
+    assert "the next map is number 3, not 2" in str(problems[0])
 
 
 def test_folders_that_are_no_data_set(tmp_path):

@@ -101,6 +101,30 @@ def test_a_truncated_video_is_named(source, tmp_path):
         _prepare(folder, tmp_path / "out")
 
 
+def test_a_truncated_unlabelled_video_is_named(source, tmp_path):
+    data = (source / "video" / "002.AVI").read_bytes()
+    (tmp_path / "videos").mkdir()
+    for name, content in (("good", data), ("half", data[: len(data) // 2]), ("none", b"")):
+        (tmp_path / "videos" / f"{name}.avi").write_bytes(content)
+
+    def prepare(**arguments):
+        choice, options = layouts.Choice(fraction=0), preparation.Options(32, 48)
+        given = ("ledov", str(tmp_path / "videos"), str(tmp_path / "out"))
+        return preparation.prepare(*given, options=options, choice=choice, workers=1, **arguments)["train"]
+
+    with pytest.raises(BadInputError, match="half.avi: truncated or damaged|none.avi: the file is empty"):
+        prepare()
+    written = prepare(skip_bad=True)
+    assert written["videos"] == ["good"]
+    assert [line.split(":")[0][-8:] for line in written["left_out"]] == ["half.avi", "none.avi"]
+    # What was left out once is not left out for ever.
+    with pytest.raises(BadInputError, match="half.avi|none.avi"):
+        prepare()
+    for name in ("half", "none"):
+        (tmp_path / "videos" / f"{name}.avi").write_bytes(data)
+    assert prepare()["videos"] == ["good", "half", "none"]
+
+
 def test_maps_of_another_aspect_and_black_maps(source, tmp_path):
     folder = tmp_path / "source"
     shutil.copytree(source, folder)
@@ -130,20 +154,6 @@ def test_damaged_shards_are_found(prepared, tmp_path):
     path.write_bytes(bytes(data[:-5]))
     with pytest.raises(BadInputError, match="missing or truncated"):
         records.load_dataset(folder, "train")
-
-
-def test_a_disk_that_fills_up(source, tmp_path, monkeypatch):
-    import errno
-
-    from hd2s_tf.data import paths
-
-    def full(path, data):
-        raise OSError(errno.ENOSPC, "No space left on device", path)
-
-    monkeypatch.setattr(paths, "write_bytes", full)
-    videos, _ = layouts.read_layout("dhf1k", source)
-    with pytest.raises(RunError, match="shard.tfrecord: cannot be written: No space left"):
-        preparation._write_shard(str(tmp_path / "shard"), videos[:1], preparation.Options(32, 48), False)
 
 
 @pytest.mark.parametrize("options", [{"height": 8}, {"width": 10000}, {"jpeg_quality": 0}])

@@ -1,3 +1,6 @@
+import struct
+import zlib
+
 import cv2
 import numpy as np
 import pytest
@@ -62,6 +65,22 @@ def test_bad_inputs_are_named(tmp_path):
     ):
         with pytest.raises(BadInputError, match=f"{name}: .*{message}"):
             video.open_frames(tmp_path / name)
+
+
+def test_damaged_and_huge_images_are_named(tmp_path, capfd):
+    def chunk(kind, data):
+        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+
+    good = video.png_bytes(RNG.integers(0, 256, (40, 60), np.uint8))
+    flipped = bytearray(good)
+    flipped[len(good) // 2] ^= 1
+    header = struct.pack(">IIBBBBB", 60000, 60000, 8, 0, 0, 0, 0)
+    huge = good[:8] + chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(bytes(99))) + chunk(b"IEND", b"")
+    for data in (bytes(flipped), good[:-20], good[:20], good[:8], huge):
+        (tmp_path / "bad.png").write_bytes(data)
+        with pytest.raises(BadInputError, match="bad.png: not an image that can be decoded"):
+            video.read_map(str(tmp_path / "bad.png"))
+    assert not capfd.readouterr().err
 
 
 def test_frames_of_different_sizes_are_refused(tmp_path):
