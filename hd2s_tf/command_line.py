@@ -12,6 +12,12 @@ from hd2s_tf.errors import BadInputError, RunError
 SUCCESS, RUN_FAILED, BAD_INPUT = 0, 1, 2
 _BAD_PATH_ERRNOS = {errno.ENOENT, errno.EACCES, errno.EPERM, errno.ENOTDIR, errno.EISDIR, errno.EEXIST, errno.EROFS}
 
+# Set before TensorFlow is imported. Its native libraries report their start on standard
+# error; what goes wrong reaches us as an exception.
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+# TensorFlow leaves these kernels out on processors without AVX-512, where a training step takes 5 times as long.
+os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
+
 
 def run(main: Callable[[], None]) -> None:
     """Runs a tool and ends the process with its exit status.
@@ -23,10 +29,6 @@ def run(main: Callable[[], None]) -> None:
     run fails (`RunError`, any other error of the operating system) and 130 when interrupted. Each of them prints one
     line on standard error; an unexpected exception keeps its traceback and ends with status 1.
     """
-    # TensorFlow's native libraries report their start on standard error; what goes wrong reaches us as an exception.
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    # TensorFlow leaves these kernels out on processors without AVX-512, where a training step takes 5 times as long.
-    os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
     app.run(lambda argv: _end(_status(main, argv)), flags_parser=_parse)
 
 

@@ -209,7 +209,8 @@ def _groups(videos: list[layouts.VideoRecord]) -> Iterator[list[layouts.VideoRec
 
 def _remove_others(folder: str, shards: dict) -> None:
     """Removes what an earlier preparation of other data left."""
-    for name in paths.list_folder(folder):
+    # An object store has no empty folders.
+    for name in paths.list_folder(folder) if paths.is_folder(folder) else []:
         stem = name.split(".")[0]
         if stem.startswith("shard-") and (stem not in shards or name.endswith(".tmp")):
             paths.remove(paths.join(folder, name))
