@@ -66,7 +66,9 @@ def terminal(written: dict) -> str:
 
 def number(value: float | None) -> str:
     """A score as tables show it."""
-    return "" if value is None else "undefined" if np.isnan(value) else f"{value:.3f}"
+    return (
+        "" if value is None else "undefined" if np.isnan(value) else f"{round(value, 3) + 0.0:.3f}"
+    )  # no minus before zero
 
 
 def _csv(columns: Sequence[str], rows: Sequence[dict]) -> bytes:
