@@ -3,7 +3,6 @@
 import tempfile
 
 import numpy as np
-import tensorflow as tf
 
 from hd2s_tf.benchmark import measure
 from hd2s_tf.data import synthetic, video

@@ -231,6 +231,8 @@ def _check(config: ml_collections.ConfigDict) -> None:
     for name, value in counts.items():
         if value < 1:
             raise BadInputError(f"{name} is {value}: it must be at least 1")
+    if PRESETS[config.model.preset].get("domains") and not config.model.domains:
+        raise BadInputError(f"model.domains is empty: name the data sets that {config.model.preset} shall know")
     init = config.init
     if init.encoder == settings.REQUIRED and not init.weights:
         raise BadInputError(
