@@ -1,7 +1,8 @@
 """Prepared data as batches of clips: for training, a pure function of seed and step; for validation, in order."""
 
 import os
-from collections.abc import Sequence
+import re
+from collections.abc import Iterable, Iterator, Sequence
 
 import cv2
 import numpy as np
@@ -10,7 +11,7 @@ import tensorflow as tf
 from hd2s_tf.data import augmentation as augmentations
 from hd2s_tf.data import fixations, preprocessing, records
 from hd2s_tf.data.augmentation import Augmentation
-from hd2s_tf.errors import BadInputError
+from hd2s_tf.errors import BadInputError, RunError
 
 CLIP_FRAMES = 16
 FRAME_SIZE = (128, 192)
@@ -125,6 +126,21 @@ def with_target(source: tf.data.Dataset, target: tf.data.Dataset) -> tf.data.Dat
       A data set of dicts: source and target, a batch each.
     """
     return tf.data.Dataset.zip({"source": source, "target": target})
+
+
+def checked(batches: Iterable[dict]) -> Iterator[dict]:
+    """The batches of a data set above; where a shard is damaged, the `RunError` that names it.
+
+    Raises:
+      RunError: see `records.Video.read`; TensorFlow wraps it in an error with a traceback.
+    """
+    try:
+        yield from batches
+    except tf.errors.OpError as error:
+        named = re.findall(rf"\b{RunError.__name__}: (.+)", error.message)
+        if not named:
+            raise
+        raise RunError(named[-1]) from error
 
 
 def evaluation_clips(

@@ -132,7 +132,7 @@ def _prepare_split(
     indexes: dict[str, dict] = {}
     with (
         _executor(min(workers or os.cpu_count(), len(shards))) as pool,
-        tqdm.tqdm(total=len(videos), unit="video", desc=f"preparing {information['split']}") as progress,
+        tqdm.tqdm(total=len(videos), unit="video", desc=f"preparing {information['split']}", disable=None) as progress,
     ):
         futures = {
             pool.submit(_write_shard, paths.join(folder, name), group, options, skip_bad): name

@@ -79,8 +79,8 @@ class TrainingData:
             )
 
         if self._strategy.num_replicas_in_sync == 1:
-            return iter(self._pipeline(start_step, share=(0, 1)).prefetch(2))
-        return iter(self._strategy.distribute_datasets_from_function(pipeline))
+            return clips.checked(self._pipeline(start_step, share=(0, 1)).prefetch(2))
+        return clips.checked(self._strategy.distribute_datasets_from_function(pipeline))
 
     def _pipeline(self, start_step: int, share: tuple[int, int]) -> tf.data.Dataset:
         common = {
