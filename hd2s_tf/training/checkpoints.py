@@ -46,7 +46,7 @@ class Checkpoints:
             path = paths.join(self._manager.directory, f"ckpt-{update}")
             try:
                 self._checkpoint.restore(path).assert_existing_objects_matched()
-            except (tf.errors.OpError, ValueError, AssertionError) as error:
+            except (tf.errors.OpError, ValueError, LookupError, AssertionError) as error:
                 logging.warning("%s: damaged or of another model, trying the one before: %s", path, _first_line(error))
                 continue
             return update
