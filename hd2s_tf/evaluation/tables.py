@@ -66,9 +66,10 @@ def terminal(written: dict) -> str:
 
 def number(value: float | None) -> str:
     """A score as tables show it."""
-    return (
-        "" if value is None else "undefined" if np.isnan(value) else f"{round(value, 3) + 0.0:.3f}"
-    )  # no minus before zero
+    if value is None:
+        return ""
+    # Adding zero takes the sign from a zero.
+    return "undefined" if np.isnan(value) else f"{round(value, 3) + 0.0:.3f}"
 
 
 def _csv(columns: Sequence[str], rows: Sequence[dict]) -> bytes:
