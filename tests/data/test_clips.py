@@ -1,11 +1,13 @@
 import collections
+import pathlib
+import shutil
 
 import numpy as np
 import pytest
 
 from hd2s_tf.data import clips, preparation, preprocessing, records, synthetic, video
 from hd2s_tf.data.augmentation import Augmentation
-from hd2s_tf.errors import BadInputError
+from hd2s_tf.errors import BadInputError, RunError
 
 SIZE = (32, 48)
 
@@ -114,6 +116,20 @@ def test_a_target_comes_with_the_source_from_any_step_on(dataset, still):
 
 def test_unlabelled_batches_have_no_truth(dataset):
     assert set(_batches(dataset, 1, labelled=False)[0]) == {"clip", "domain"}
+
+
+def test_a_damaged_shard_is_named(dataset, tmp_path):
+    shutil.copytree(dataset.folder, tmp_path / "train")
+    damaged = records.load_dataset(tmp_path, "train")
+    path = pathlib.Path(damaged.videos[0].shard)
+    data = bytearray(path.read_bytes())
+    # Frame 16 is in every window of a video of 20 frames.
+    for loaded in damaged.videos:
+        data[int(loaded.offsets[15]) + 50] ^= 1
+    path.write_bytes(data)
+    for batches in (clips.clips(damaged, batch_size=1, seed=0), clips.evaluation_clips(damaged, batch_size=1)):
+        with pytest.raises(RunError, match=r"tfrecord: damaged: the record of 000\d, frame 16, fails its checksum$"):
+            next(clips.checked(batches))
 
 
 def test_evaluation_sees_every_window_once_in_order(dataset):
