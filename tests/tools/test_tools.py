@@ -15,20 +15,33 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 DEMO = ROOT / "docs" / "media" / "bigbuckbunny.mp4"
 
 
-def run(tool, *arguments, status=0):
+@pytest.fixture(scope="module")
+def run():
     """Starts a tool; returns its standard output, or the one line it says on standard error if it must fail."""
-    command = [sys.executable, str(ROOT / tool), *map(str, arguments)]
-    result = subprocess.run(command, capture_output=True, text=True, check=False, cwd=ROOT, env=_environment())
-    assert result.returncode == status, result.stderr[-2000:]
-    if status == 0:
-        return result.stdout
-    lines = [line for line in result.stderr.splitlines() if line.strip()]
-    assert len(lines) == 1, result.stderr[-2000:]
-    return lines[0]
+    environment = {name: value for name, value in os.environ.items() if name != "TF_CPP_MIN_LOG_LEVEL"}
+    server = subprocess.Popen(
+        [sys.executable, "-m", "tests.tools.started_tools"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        cwd=ROOT,
+        env=environment,
+    )
 
+    def start(tool, *arguments, status=0):
+        server.stdin.write(json.dumps([str(ROOT / tool), *map(str, arguments)]) + "\n")
+        server.stdin.flush()
+        ended, output, errors = json.loads(server.stdout.readline())
+        assert ended == status, errors[-2000:]
+        if status == 0:
+            return output
+        lines = [line for line in errors.splitlines() if line.strip()]
+        assert len(lines) == 1, errors[-2000:]
+        return lines[0]
 
-def _environment():
-    return {name: value for name, value in os.environ.items() if name != "TF_CPP_MIN_LOG_LEVEL"}
+    yield start
+    server.stdin.close()
+    server.wait()
 
 
 @pytest.fixture(scope="module")
@@ -43,7 +56,7 @@ def clip(tmp_path_factory):
     return path
 
 
-def test_predict_writes_what_it_promises(clip, tmp_path):
+def test_predict_writes_what_it_promises(run, clip, tmp_path):
     run("tools/predict.py", f"--input={clip}", f"--output_dir={tmp_path / 'out'}", "--conspicuity")
     names = sorted(path.name for path in (tmp_path / "out" / "maps").iterdir())
     assert names == [f"{number:04d}.png" for number in range(1, 19)]
@@ -77,18 +90,18 @@ def test_predict_writes_what_it_promises(clip, tmp_path):
         (["--nonsense"], "nonsense"),
     ],
 )
-def test_predict_refuses_bad_input_in_one_line(clip, tmp_path, arguments, message):
+def test_predict_refuses_bad_input_in_one_line(run, clip, tmp_path, arguments, message):
     given = [f"--input={clip}", f"--output_dir={tmp_path / 'out'}", *arguments]
     assert message in run("tools/predict.py", *given, status=2)
     assert not (tmp_path / "out" / "summary.json").exists()
 
 
-def test_predict_lists_domains(tmp_path):
+def test_predict_lists_domains(run, tmp_path):
     given = ["--input=x", f"--output_dir={tmp_path}", "--weights=random", "--preset=hd2s_dsl", "--domain=help"]
     assert run("tools/predict.py", *given).split() == ["DHF1K", "Hollywood", "UCFSports"]
 
 
-def test_prepare_look_train_and_evaluate(tmp_path):
+def test_prepare_look_train_and_evaluate(run, tmp_path):
     """A data set's whole way through the tools, on generated videos."""
     from hd2s_tf.data import synthetic
 
@@ -127,15 +140,22 @@ def test_prepare_look_train_and_evaluate(tmp_path):
         (["--config=configs/smoke.py", "--strategy=x"], "'x'"),
     ],
 )
-def test_train_refuses_bad_input_in_one_line(tmp_path, arguments, message):
+def test_train_refuses_bad_input_in_one_line(run, tmp_path, arguments, message):
     assert message in run("tools/train.py", f"--workdir={tmp_path / 'run'}", *arguments, status=2)
 
 
-def test_convert_refuses_what_is_no_checkpoint(tmp_path):
+def test_convert_refuses_what_is_no_checkpoint(run, tmp_path):
     (tmp_path / "x.npz").write_bytes(b"x")
     given = [f"--checkpoint={tmp_path / 'x.npz'}", f"--output={tmp_path / 'x.weights.h5'}"]
     assert "x.npz" in run("tools/convert_weights.py", *given, status=2)
     assert not (tmp_path / "x.weights.h5").exists()
+
+
+def test_a_tool_starts_as_a_program_of_its_own():
+    """The other tests start tools in copies of one process; this one goes the whole way."""
+    command = [sys.executable, str(ROOT / "tools" / "predict.py"), "--input=missing.mp4", "--output_dir=out"]
+    result = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert (result.returncode, result.stderr) == (2, "error: missing.mp4: no such file or folder\n")
 
 
 def test_the_demo_video_is_in_the_project():
