@@ -54,7 +54,8 @@ def _start(*arguments, **environment):
         ("mirrored", "whole", 1e-5),
         ("multiworker", "whole", 1e-5),
         ("other_multiworker", "multiworker", 0.0),
-        ("trained_mirrored", "trained", 1e-5),
+        # The two compute variances in another order, and channels that hardly vary magnify the rounding.
+        ("trained_mirrored", "trained", 5e-5),
     ],
 )
 def test_every_way_makes_the_same_update(weights, case, reference, tolerance):

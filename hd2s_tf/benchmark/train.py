@@ -1,0 +1,61 @@
+"""Training: clips a second of a whole update, memory, share of the matrix-product rate."""
+
+import tensorflow as tf
+
+from hd2s_tf.benchmark import measure
+
+# Clips in a batch, few enough for a processor without a GPU.
+BATCHES = {"hd2s": 2, "hd2s_tiny": 8}
+# The policy of the model, and the type of the matrix products it is compared with.
+PRECISIONS = {"float32": "float32", "mixed_bfloat16": "bfloat16"}
+_REPEATS, _WARMUPS = 3, 1
+# The backward pass is counted as two forward ones: by the features, and by the weights.
+_PASSES = 3
+
+
+def run() -> dict[str, dict]:
+    """Every preset and precision; each in a process of its own, the matrix products in that same process."""
+    return {
+        f"{preset}, {precision}": measure.alone(_one, preset, precision)
+        for preset in BATCHES
+        for precision in PRECISIONS
+    }
+
+
+def _one(preset: str, precision: str) -> dict:
+    import keras
+
+    from hd2s_tf.models.hd2s import CLIP_FRAMES, FRAME_SIZE, HD2S
+    from hd2s_tf.training.objectives import Supervised
+    from hd2s_tf.training.steps import Updater
+
+    keras.config.set_dtype_policy(precision)
+    model = HD2S.from_preset(preset, weights=None)
+    updater = Updater(
+        model, keras.optimizers.Adam(1e-3), Supervised(), tf.distribute.get_strategy(), accumulation=1, updates=100
+    )
+    size = BATCHES[preset]
+    batch = {
+        "clip": tf.random.uniform((size, CLIP_FRAMES, *FRAME_SIZE, 3), -1.0, 1.0, seed=0),
+        "domain": tf.zeros(size, tf.int32),
+        "saliency_map": tf.random.uniform((size, *FRAME_SIZE), seed=1),
+        "fixation_map": tf.random.uniform((size, *FRAME_SIZE), seed=2) > 0.99,
+    }
+
+    def update() -> float:
+        updater.accumulate(batch, 0)
+        return float(updater.apply())
+
+    shape = tf.TensorSpec((size, CLIP_FRAMES, *FRAME_SIZE, 3))
+    forward = tf.function(lambda clip: model({"clip": clip})).get_concrete_function(shape)
+    work = _PASSES * measure.gflop(forward) / size
+    rate = measure.matrix_product_rate(PRECISIONS[precision])
+    taken = measure.seconds(update, _REPEATS, _WARMUPS) / size
+    return {
+        "batch": size,
+        "clips_a_second": round(1 / taken, 2),
+        "gflop_a_clip": round(work, 1),
+        "gflops": round(work / taken, 1),
+        "matrix_product_gflops": round(rate, 1),
+        "share_of_matrix_products": round(work / taken / rate, 3),
+    }
