@@ -21,7 +21,7 @@ class Checkpoints:
 
     Args:
       folder: local or remote.
-      **parts: what to save: models, optimizers, variables.
+      **parts: what to save: variables, or lists of them.
     """
 
     def __init__(self, folder: str | os.PathLike, **parts: object) -> None:

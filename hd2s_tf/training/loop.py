@@ -76,10 +76,11 @@ class _Run:
             average_momentum=config.optimizer.average_momentum,
         )
         self._best = tf.Variable(-np.inf, dtype=tf.float64)
+        # Every variable by itself: Keras' own tracking leaves out running statistics and the states of dropout.
         self._checkpoints = Checkpoints(
             self._folder(CHECKPOINTS),
-            model=self._model,
-            optimizer=optimizer,
+            model=[variable.value for variable in self._model.variables],
+            optimizer=[variable.value for variable in optimizer.variables],
             averages=self._updater.averages,
             best=self._best,
         )
