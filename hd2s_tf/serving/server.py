@@ -275,6 +275,8 @@ class Server:
         """Takes no new requests, and ends when those that run are answered or `grace` seconds have passed."""
         self._health.enter_graceful_shutdown()
         self._stopped.set()
+        # A thread that is inside TensorFlow when the interpreter ends aborts the process.
+        self._poll.join()
         self._server.stop(grace).wait()
 
     def _look_for_versions(self, seconds: float) -> None:
