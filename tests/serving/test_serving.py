@@ -1,0 +1,189 @@
+"""An exported model: its graph, its signatures in the session loader, and a whole video through the local server."""
+
+import json
+import shutil
+import threading
+import types
+
+import cv2
+import grpc
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+from tensorflow.core.protobuf import saved_model_pb2
+from tensorflow_serving.apis import (
+    get_model_status_pb2,
+    model_service_pb2_grpc,
+    predict_pb2,
+    prediction_log_pb2,
+    prediction_service_pb2_grpc,
+)
+from tensorflow_serving.config import model_server_config_pb2
+
+from hd2s_tf.errors import BadInputError
+from hd2s_tf.export import saved_model
+from hd2s_tf.inference import predictor, remote
+from hd2s_tf.inference.windows import window_indices
+from hd2s_tf.models.hd2s import HD2S
+from hd2s_tf.serving import models
+from hd2s_tf.serving.server import Server
+
+
+@pytest.fixture(scope="module")
+def exported(tmp_path_factory):
+    """A small model, its folder, a clip with what the Keras model answers, and a video with its local maps."""
+    keras.utils.set_random_seed(0)
+    model = HD2S.from_preset("hd2s_tiny", weights=None, width_multiplier=0.0625, levels=(1,), smoothing_sigma=5.0)
+    base = tmp_path_factory.mktemp("exported") / "m"
+    saved_model.export(model, str(base), 1)
+    generator = np.random.default_rng(0)
+    clips = generator.integers(0, 256, (3, 16, 128, 192, 3), np.uint8)
+    outputs = model({"clip": clips.astype(np.float32) * (2 / 255) - 1}, training=False)
+    frames = list(generator.integers(0, 256, (45, 128, 192, 3), np.uint8))
+    maps = [found.network_map for found in predictor.predict_video(predictor.ModelPredictFn(model), frames)]
+    outputs = {name: np.array(values) for name, values in outputs.items()}
+    return types.SimpleNamespace(model=model, base=base, clips=clips, outputs=outputs, frames=frames, maps=maps)
+
+
+@pytest.fixture(scope="module")
+def servable(exported):
+    return models.Servable(exported.base / "1", 1)
+
+
+def _config(base, name="m"):
+    return model_server_config_pb2.ModelConfig(name=name, base_path=str(base))
+
+
+@pytest.fixture
+def server(exported, tmp_path):
+    shutil.copytree(exported.base / "1", tmp_path / "m" / "1")
+    server = Server([_config(tmp_path / "m")], poll_seconds=0.1)
+    server.base = tmp_path / "m"
+    yield server
+    server.stop(0)
+
+
+@pytest.mark.parametrize("count", [1, 3])
+def test_clips_as_the_keras_model_answers(exported, servable, count):
+    outputs = ["saliency_map", "conspicuity_maps"]
+    found = servable.run("predict_conspicuity", {"clip": exported.clips[:count]}, outputs)
+    for name, values in zip(outputs, found, strict=True):
+        np.testing.assert_allclose(values, exported.outputs[name][:count], rtol=0, atol=1e-5)
+    (alone,) = servable.run("serving_default", {"clip": exported.clips[:count]}, ["saliency_map"])
+    np.testing.assert_allclose(alone, exported.outputs["saliency_map"][:count], rtol=0, atol=1e-5)
+
+
+def test_the_graph_has_no_foreign_operation(exported):
+    saved = saved_model_pb2.SavedModel.FromString((exported.base / "1" / "saved_model.pb").read_bytes())
+    graph = saved.meta_graphs[0].graph_def
+    functions = {function.signature.name for function in graph.library.function}
+    used = {node.op for node in graph.node}
+    used |= {node.op for function in graph.library.function for node in function.node_def}
+    assert {"DecodeImage", "EncodePng", "DepthwiseConv2dNative"} <= used
+    assert not [name for name in used if "PyFunc" in name or name.startswith("IO>")]
+    # What TensorFlow itself brings, and nothing else.
+    assert all(name in functions or hasattr(tf.raw_ops, name) for name in used)
+
+
+def test_warm_up_requests_are_prediction_logs_of_every_signature(exported):
+    records = tf.data.TFRecordDataset(str(exported.base / "1" / saved_model.WARMUP)).as_numpy_iterator()
+    requests = [prediction_log_pb2.PredictionLog.FromString(record).predict_log.request for record in records]
+    names = {request.model_spec.signature_name for request in requests}
+    assert names == {"serving_default", "predict_conspicuity", "predict_frames", "describe"}
+
+
+def test_the_description(exported):
+    information = json.loads((exported.base / "1" / "model_info.json").read_text())
+    assert information["smoothing_sigma"] == 5
+    assert information["signatures"]["predict_frames"] == {
+        "inputs": {"frames": "string [1,?]", "skip": "int32 [1]"},
+        "outputs": {"saliency_map": "float32 [1,?,128,192]", "saliency_png": "string [1,?]"},
+    }
+
+
+@pytest.mark.parametrize("count, skip", [(1, 0), (5, 0), (16, 15), (20, 3), (31, 0), (47, 15)])
+def test_windows_in_the_graph_are_those_of_python(count, skip):
+    expected = [window_indices(frame, count, 16) for frame in range(skip, count)]
+    assert (saved_model.window_indices(tf.constant(count), tf.constant(skip), 16).numpy() == expected).all()
+
+
+def _encoded(extension, size, channels):
+    image = np.full((*size, 3) if channels == 3 else size, 120, np.uint8)
+    return cv2.imencode(extension, image)[1].tobytes()
+
+
+def test_frames_of_any_kind_and_number(servable):
+    frames = [
+        _encoded(kind, size, channels)
+        for kind in (".jpg", ".png")
+        for size in ((33, 57), (301, 407))
+        for channels in (1, 3)
+    ]
+    inputs = {"frames": np.array([frames], object), "skip": np.array([1], np.int32)}
+    maps, pngs = servable.run("predict_frames", inputs, ["saliency_map", "saliency_png"])
+    assert maps.shape == (1, 7, 128, 192)
+    for found, png in zip(maps[0], pngs[0], strict=True):
+        pixels = cv2.imdecode(np.frombuffer(png, np.uint8), cv2.IMREAD_UNCHANGED)
+        assert (pixels == np.rint(found)).all()
+    with pytest.raises(tf.errors.InvalidArgumentError):
+        servable.run("predict_frames", inputs | {"frames": np.array([[b"broken"] * 2], object)}, ["saliency_map"])
+
+
+def test_a_video_through_the_server_is_the_local_one_bit_for_bit(exported, server):
+    with remote.ServedModel(f"127.0.0.1:{server.port}/m") as model:
+        found = [maps for _, maps in remote.predict_frames(model, exported.frames)]
+    np.testing.assert_array_equal(found, exported.maps)
+    predict_fn = remote.RemotePredictFn(f"grpc://127.0.0.1:{server.port}/m")
+    first = next(predictor.predict_video(predict_fn, exported.frames[:4]))
+    assert first.network_map.shape == (128, 192)
+    assert predict_fn.smoothing_sigma == 5
+
+
+def test_a_version_is_swapped_without_a_failed_request(exported, server):
+    stub = prediction_service_pb2_grpc.PredictionServiceStub(grpc.insecure_channel(f"127.0.0.1:{server.port}"))
+    request = predict_pb2.PredictRequest()
+    request.model_spec.name, request.model_spec.signature_name = "m", "describe"
+    request.inputs["request"].CopyFrom(tf.make_tensor_proto(np.zeros(1, np.int32)))
+    versions = [stub.Predict(request).model_spec.version.value]
+    shutil.copytree(exported.base / "1", server.base / "2.tmp")
+    (server.base / "2.tmp").rename(server.base / "2")
+    for _ in range(5000):
+        versions.append(stub.Predict(request).model_spec.version.value)
+        if versions[-1] == 2:
+            break
+        threading.Event().wait(0.01)
+    assert versions == sorted(versions)
+    assert set(versions) == {1, 2}
+    status = model_service_pb2_grpc.ModelServiceStub(grpc.insecure_channel(f"127.0.0.1:{server.port}"))
+    asked = get_model_status_pb2.GetModelStatusRequest()
+    asked.model_spec.name = "m"
+    assert [found.version for found in status.GetModelStatus(asked).model_version_status] == [2, 1]
+
+
+@pytest.mark.parametrize(
+    "change, code, details",
+    [
+        ({"name": "x"}, "NOT_FOUND", "Servable not found for request: Latest(x)"),
+        ({"signature_name": "x"}, "FAILED_PRECONDITION", 'Serving signature key "x" not found.'),
+        ({"version_label": "x"}, "INVALID_ARGUMENT", "Unrecognized servable version label: x"),
+        ({"name": ""}, "INVALID_ARGUMENT", "ModelSpec has no name specified."),
+    ],
+)
+def test_statuses_word_for_word(server, change, code, details):
+    stub = prediction_service_pb2_grpc.PredictionServiceStub(grpc.insecure_channel(f"127.0.0.1:{server.port}"))
+    request = predict_pb2.PredictRequest()
+    request.model_spec.name, request.model_spec.signature_name = "m", "describe"
+    for name, value in change.items():
+        setattr(request.model_spec, name, value)
+    with pytest.raises(grpc.RpcError) as error:
+        stub.Predict(request)
+    assert (error.value.code().name, error.value.details()) == (code, details)
+
+
+def test_what_is_not_exported(exported):
+    for version, message in ((1, "there already"), (0, "at least 1")):
+        with pytest.raises(BadInputError, match=message):
+            saved_model.export(exported.model, str(exported.base), version)
+    with pytest.raises(BadInputError, match="no version"):
+        models.Model(_config(exported.base / "missing"))
