@@ -2,6 +2,8 @@
 
 import json
 import shutil
+import subprocess
+import sys
 import threading
 import types
 
@@ -21,6 +23,7 @@ from tensorflow_serving.apis import (
 )
 from tensorflow_serving.config import model_server_config_pb2
 
+from hd2s_tf.data import video
 from hd2s_tf.errors import BadInputError
 from hd2s_tf.export import saved_model
 from hd2s_tf.inference import predictor, remote
@@ -72,6 +75,55 @@ def test_clips_as_the_keras_model_answers(exported, servable, count):
         np.testing.assert_allclose(values, exported.outputs[name][:count], rtol=0, atol=1e-5)
     (alone,) = servable.run("serving_default", {"clip": exported.clips[:count]}, ["saliency_map"])
     np.testing.assert_allclose(alone, exported.outputs["saliency_map"][:count], rtol=0, atol=1e-5)
+
+
+_FRESH = """
+import sys
+import numpy as np, tensorflow as tf
+folder, arrays = sys.argv[1:]
+given = np.load(arrays, allow_pickle=True)
+with tf.compat.v1.Session(graph=tf.Graph()) as session:
+    signatures = tf.compat.v1.saved_model.loader.load(session, ["serve"], folder).signature_def
+    def run(name, output, **inputs):
+        signature = signatures[name]
+        feed = {signature.inputs[key].name: value for key, value in inputs.items()}
+        return session.run(signature.outputs[output].name, feed)
+    for name in ("saliency_map", "conspicuity_maps"):
+        found = run("predict_conspicuity", name, clip=given["clips"])
+        np.testing.assert_allclose(found, given[name], rtol=0, atol=1e-5)
+    found = run("serving_default", "saliency_map", clip=given["clips"])
+    np.testing.assert_allclose(found, given["saliency_map"], rtol=0, atol=1e-5)
+    found = run("predict_frames", "saliency_map", frames=given["frames"], skip=np.zeros(1, np.int32))
+    np.testing.assert_allclose(found[0], given["maps"], rtol=0, atol=255e-5)
+    assert b"hd2s_tiny" in run("describe", "model_info", request=np.zeros(1, np.int32))[0]
+assert not any(name.startswith(("hd2s_tf", "tensorflow_io")) for name in sys.modules)
+"""
+
+
+def test_every_signature_in_a_fresh_process_without_this_package(exported, tmp_path):
+    frames = np.array([[video.png_bytes(frame) for frame in exported.frames]], object)
+    np.savez(
+        tmp_path / "arrays.npz", clips=exported.clips, frames=frames, maps=np.stack(exported.maps), **exported.outputs
+    )
+    command = [sys.executable, "-c", _FRESH, str(exported.base / "1"), str(tmp_path / "arrays.npz")]
+    result = subprocess.run(command, capture_output=True, text=True, check=False, cwd=tmp_path)
+    assert result.returncode == 0, result.stderr[-2000:]
+
+
+def test_a_domain_specific_model_with_batching(tmp_path):
+    model = HD2S.from_preset("hd2s_dsl", weights=None, domains=("A", "B"), width_multiplier=0.0625, levels=(1,))
+    saved_model.export(model, str(tmp_path), 3, batching=True)
+    assert (tmp_path / "3" / saved_model.BATCHING).exists()
+    assert [path.name for path in tmp_path.iterdir()] == ["3"]
+    loaded = models.Servable(tmp_path / "3", 3)
+    assert "predict_frames" not in loaded.signatures
+    clips = np.random.default_rng(0).integers(0, 256, (2, 16, 128, 192, 3), np.uint8)
+    for domain in (0, 1):
+        inputs = {"clip": clips.astype(np.float32) * (2 / 255) - 1, "domain": np.full(2, domain, np.int32)}
+        expected = model(inputs, training=False)["saliency_map"]
+        given = {"clip": clips, "domain": inputs["domain"]}
+        (found,) = loaded.run("serving_default", given, ["saliency_map"])
+        np.testing.assert_allclose(found, expected, rtol=0, atol=1e-5)
 
 
 def test_the_graph_has_no_foreign_operation(exported):
