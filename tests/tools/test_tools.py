@@ -15,17 +15,21 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 DEMO = ROOT / "docs" / "media" / "bigbuckbunny.mp4"
 
 
+def _environment():
+    """Without what the tests set for themselves."""
+    return {name: value for name, value in os.environ.items() if name != "TF_CPP_MIN_LOG_LEVEL"}
+
+
 @pytest.fixture(scope="module")
 def run():
     """Starts a tool; returns its standard output, or the one line it says on standard error if it must fail."""
-    environment = {name: value for name, value in os.environ.items() if name != "TF_CPP_MIN_LOG_LEVEL"}
     server = subprocess.Popen(
         [sys.executable, "-m", "tests.tools.started_tools"],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
         cwd=ROOT,
-        env=environment,
+        env=_environment(),
     )
 
     def start(tool, *arguments, status=0):
@@ -154,7 +158,7 @@ def test_convert_refuses_what_is_no_checkpoint(run, tmp_path):
 def test_a_tool_starts_as_a_program_of_its_own():
     """The other tests start tools in copies of one process; this one goes the whole way."""
     command = [sys.executable, str(ROOT / "tools" / "predict.py"), "--input=missing.mp4", "--output_dir=out"]
-    result = subprocess.run(command, capture_output=True, text=True, check=False)
+    result = subprocess.run(command, capture_output=True, text=True, check=False, env=_environment())
     assert (result.returncode, result.stderr) == (2, "error: missing.mp4: no such file or folder\n")
 
 
