@@ -1,9 +1,9 @@
 """Published scores on test splits, to stand beside ours.
 
-Source: the tables of Bellitto et al., "Hierarchical Domain-Adapted Feature Learning for Video Saliency Prediction",
-IJCV 2021 (arXiv 2010.01220). The test split of DHF1K is its table 1, those of Hollywood-2 and UCF Sports are its
-table 2, where HD2S is trained on DHF1K only. What could not be confirmed elsewhere is left out: its tables 5 and 7, and
-one value of table 2 of which two versions are about.
+Source: as the papers named report them, collected in the tables of Bellitto et al., "Hierarchical Domain-Adapted Feature
+Learning for Video Saliency Prediction", IJCV 2021 (arXiv 2010.01220): DHF1K in its table 1, Hollywood-2 and UCF Sports in
+its table 2, where HD2S is trained on DHF1K only. The values for DHF1K of HD2S, TASED-Net and ACLNet were compared with
+public lists, of the others only some could be. Its tables 5 and 7 are not here.
 """
 
 # AUC-Judd, SIM, s-AUC, CC, NSS.
