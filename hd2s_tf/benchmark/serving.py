@@ -15,7 +15,7 @@ from hd2s_tf.models.hd2s import CLIP_FRAMES, FRAME_SIZE
 
 PRESET = "hd2s_tiny"
 CLIENTS = (1, 4, 16)
-_SECONDS, _FRAMES = 20.0, 64
+_SECONDS, _FRAMES = 20.0, 32
 _FLOAT32_WINDOW = CLIP_FRAMES * FRAME_SIZE[0] * FRAME_SIZE[1] * 3 * 4
 
 
