@@ -37,8 +37,10 @@ def _parse(argv: list[str]) -> list[str]:
         return flags.FLAGS(argv)
     except flags.Error as error:
         _say(str(error))
-    except (AttributeError, KeyError, TypeError, ValueError, OSError) as error:
-        # So a configuration's flags report an unknown name or a value of another type.
+    # So a configuration's flags report an unknown name, and a value of another type or a broken file.
+    except (AttributeError, KeyError) as error:
+        _say(f"bad flags: the configuration has no setting {error}")
+    except (TypeError, ValueError, OSError, SyntaxError) as error:
         _say(f"bad flags: {type(error).__name__}: {error}")
     sys.exit(BAD_INPUT)
 

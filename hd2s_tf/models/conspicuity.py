@@ -41,6 +41,9 @@ class DepthwiseSeparableUnit(layers.Layer):
         self.depthwise = ConvolutionUnit(filters, (3, 3), normalization=normalization, depthwise=True, name="depthwise")
         self.pointwise = ConvolutionUnit(filters, (1, 1), normalization=normalization, name="pointwise")
 
+    def build(self, *_: tuple) -> None:
+        """Creates nothing: its layers are built when it is first called."""
+
     def call(self, features: tf.Tensor, domain: tf.Tensor | None = None, training: bool = False) -> tf.Tensor:
         """Applies both; see the class."""
         return self.pointwise(self.depthwise(features, domain, training=training), domain, training=training)
@@ -93,6 +96,9 @@ class ConspicuityNetwork(layers.Layer):
             self._last_units.append(self.units[-1].name)
         self.upsampling = layers.UpSampling2D(2, interpolation="bilinear", name="upsampling")
         self.to_map = layers.Conv2D(1, 1, name="to_map")
+
+    def build(self, *_: tuple) -> None:
+        """Creates nothing: its layers are built when it is first called."""
 
     def call(self, features: tf.Tensor, domain: tf.Tensor | None = None, training: bool = False) -> tf.Tensor:
         """Decodes; see the class."""

@@ -75,6 +75,9 @@ class DomainClassifier(layers.Layer):
             self.dropouts.append(layers.Dropout(rate, seed=seed + number, name=f"dense{number}_dropout"))
         self.to_domains = layers.Dense(2, name="to_domains")
 
+    def build(self, *_: tuple) -> None:
+        """Creates nothing: its layers are built when it is first called."""
+
     def call(self, features: tf.Tensor, reversal: tf.Tensor, training: bool = False) -> tf.Tensor:
         """Classifies; see the class."""
         features = reverse_gradient(features, reversal)

@@ -176,12 +176,16 @@ class HD2S(keras.Model):
             weight_files.load(model, weight_files.bundled(name) if weights == "auto" else weights)
         return model
 
-    def create_variables(self, size: tuple[int, int] = FRAME_SIZE) -> None:
-        """Creates all variables by a call on a blank clip of the size (height, width)."""
+    def create_variables(self) -> None:
+        """Creates all variables by a call on a blank clip, as small as the model takes."""
+        size = FRAME_SIZE if self.adaptation else (SIZE_DIVISOR, SIZE_DIVISOR)
         inputs = {"clip": tf.zeros((1, self.clip_frames, *size, 3))}
         if self.domains:
             inputs["domain"] = tf.zeros(1, tf.int32)
-        tf.function(self)(inputs)
+        self(inputs)
+
+    def build(self, *_: tuple) -> None:
+        """Creates nothing: its layers are built when it is first called."""
 
     def call(self, inputs: dict[str, tf.Tensor], training: bool = False) -> dict[str, tf.Tensor]:
         """Predicts; see the class."""

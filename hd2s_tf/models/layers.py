@@ -98,6 +98,9 @@ class ConvolutionUnit(layers.Layer):
             self.convolution = kind(filters, self.kernel_size, kernel_initializer="he_normal", **common)
         self.normalization = None if normalization.in_convolution else normalization.layer("normalization")
 
+    def build(self, *_: tuple) -> None:
+        """Creates nothing: its layers are built when it is first called."""
+
     def call(self, features: tf.Tensor, domain: tf.Tensor | None = None, training: bool = False) -> tf.Tensor:
         """Applies the unit; see the class."""
         if self._pads:
@@ -147,6 +150,9 @@ class SeparableConvolution(layers.Layer):
             filters, (size, 1, 1), (stride, 1, 1), normalization=normalization, name="temporal"
         )
 
+    def build(self, *_: tuple) -> None:
+        """Creates nothing: its layers are built when it is first called."""
+
     def call(self, features: tf.Tensor, training: bool = False) -> tf.Tensor:
         """Applies both; see the class."""
         return self.temporal(self.spatial(features, training=training), training=training)
@@ -194,6 +200,9 @@ class InceptionBlock(layers.Layer):
         self.reduction2 = point(reduction2, "reduction2")
         self.branch2 = SeparableConvolution(branch2, 3, normalization=normalization, name="branch2")
         self.branch3 = point(pooled, "branch3")
+
+    def build(self, *_: tuple) -> None:
+        """Creates nothing: its layers are built when it is first called."""
 
     def call(self, features: tf.Tensor, training: bool = False) -> tf.Tensor:
         """Applies the branches and concatenates them; see the class."""

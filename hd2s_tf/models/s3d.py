@@ -88,6 +88,9 @@ class S3D(keras.Model):
             return SeparableConvolution(width, *sizes[1:], **common)
         return ConvolutionUnit(width, (1, 1, 1), **common)
 
+    def build(self, *_: tuple) -> None:
+        """Creates nothing: its layers are built when it is first called."""
+
     def call(self, clip: tf.Tensor, training: bool = False) -> dict[str, tf.Tensor]:
         """Encodes; see the class."""
         features, endpoints = clip, {}

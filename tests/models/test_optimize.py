@@ -12,7 +12,7 @@ RNG = np.random.default_rng(11)
 def trained(request):
     """A narrow model whose normalisations do something."""
     model = HD2S(0.125, **request.param)
-    model.create_variables((32, 64))
+    model.create_variables()
     for variable in model.variables:
         if variable.path.endswith(("moving_variance", "gamma")):
             variable.assign(RNG.uniform(0.5, 1.5, variable.shape))

@@ -10,7 +10,7 @@ from hd2s_tf.models.hd2s import HD2S
 
 def _model(**arguments):
     model = HD2S(0.125, **arguments)
-    model.create_variables((32, 32))
+    model.create_variables()
     return model
 
 
