@@ -1,9 +1,9 @@
 """Published scores on test splits, to stand beside ours.
 
-Source: as the papers named report them, collected in the tables of Bellitto et al., "Hierarchical Domain-Adapted Feature
-Learning for Video Saliency Prediction", IJCV 2021 (arXiv 2010.01220): DHF1K in its table 1, Hollywood-2 and UCF Sports in
-its table 2, where HD2S is trained on DHF1K only. The values for DHF1K of HD2S, TASED-Net and ACLNet were compared with
-public lists, of the others only some could be. Its tables 5 and 7 are not here.
+Source: as the papers named report them, collected in the tables of Bellitto et al., "Hierarchical Domain-Adapted
+Feature Learning for Video Saliency Prediction", IJCV 2021 (arXiv 2010.01220): DHF1K in its table 1, Hollywood-2 and UCF
+Sports in its table 2, where HD2S is trained on DHF1K only. The values for DHF1K of HD2S, TASED-Net and ACLNet were
+compared with public lists, of the others only some could be. Its tables 5 and 7 are not here.
 """
 
 # AUC-Judd, SIM, s-AUC, CC, NSS.
