@@ -59,13 +59,13 @@ class ModelPredictFn:
     def __init__(
         self, model: HD2S, weights: str = RANDOM_WEIGHTS, domain: str | None = None, precision: str = "auto"
     ) -> None:
+        self.domain, self._domain_index = domain, domain_index(domain, model.domains)
         self.model = optimize.for_inference(model, precision)
         self.preset = model.name
         self.clip_frames = model.clip_frames
         self.smoothing_sigma = model.smoothing_sigma
         self.weights = weights
         self.weights_sha256 = None if weights == RANDOM_WEIGHTS else weight_files.checksum(weights)
-        self.domain, self._domain_index = domain, domain_index(domain, model.domains)
         self.precision = self.model.compute_dtype
         self._function = tf.function(self._call, reduce_retracing=True)
 
