@@ -25,12 +25,14 @@ def smooth(saliency_maps: tf.Tensor, sigma: float) -> tf.Tensor:
     if sigma <= 0:
         return saliency_maps
     *_, height, width = saliency_maps.shape
-    # As products of two matrices: TensorFlow 2.17's batched product crashes at times when it broadcasts one of them.
-    shape = tf.shape(saliency_maps)
-    rows = tf.matmul(tf.reshape(saliency_maps, (-1, width)), smoothing_matrix(width, sigma), transpose_b=True)
-    columns = tf.linalg.matrix_transpose(tf.reshape(rows, (-1, height, width)))
-    columns = tf.matmul(tf.reshape(columns, (-1, height)), smoothing_matrix(height, sigma), transpose_b=True)
-    return tf.reshape(tf.linalg.matrix_transpose(tf.reshape(columns, (-1, width, height))), shape)
+    vertical, horizontal = smoothing_matrix(height, sigma), smoothing_matrix(width, sigma)
+
+    def smoothed(saliency_map: tf.Tensor) -> tf.Tensor:
+        return tf.matmul(vertical, tf.matmul(saliency_map, horizontal, transpose_b=True))
+
+    # Map by map, since the last bits of a product of all maps depend on how many there are.
+    maps = tf.map_fn(smoothed, tf.reshape(saliency_maps, (-1, height, width)))
+    return tf.reshape(maps, tf.shape(saliency_maps))
 
 
 def scale_peak(saliency_maps: tf.Tensor) -> tf.Tensor:
