@@ -11,7 +11,7 @@ from hd2s_tf.models.hd2s import FRAME_SIZE
 PRESETS = ("hd2s", "hd2s_tiny")
 PRECISIONS = ("float32", "bfloat16")
 BATCHES = (1, 4)
-_VIDEO_FRAMES, _VIDEO_SIZE = 120, (360, 640)
+_VIDEO_FRAMES, _VIDEO_SIZE = 60, (360, 640)
 
 
 def run() -> dict:
