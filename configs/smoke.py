@@ -2,7 +2,7 @@
 
 python tools/train.py --config=configs/smoke.py --workdir=runs/smoke
 
-Cost: about a minute on 2 cores. Score: means nothing.
+Cost: a few minutes at most on 2 cores. Score: means nothing.
 """
 
 import ml_collections
