@@ -1,9 +1,11 @@
-"""HD2S adapted from DHF1K to the unlabelled videos of LEDOV (Bellitto et al., IJCV 2021, section 3.2, table 6).
+"""HD2S adapted from a labelled data set to the unlabelled videos of another (Bellitto et al., IJCV 2021, section 3.2).
 
 python tools/train.py --config=configs/hd2s_da.py --workdir=runs/hd2s_da --strategy=mirrored \\
     --config.init.encoder=s3d.weights.h5
+python tools/train.py --config=configs/hd2s_da.py:Hollywood2-UCFSports --workdir=runs/hd2s_da_ucf --strategy=mirrored \\
+    --config.init.encoder=s3d.weights.h5
 
-Other sources and targets (table 5): --config.data.train and --config.data.target.
+DHF1K-LEDOV is table 6's; the pairs of DHF1K, Hollywood2 and UCFSports are table 5's.
 
 Cost: 1,000,000 clips, half of them without maps, planned for one GPU. Score: not yet run.
 """
@@ -12,13 +14,19 @@ import ml_collections
 
 from hd2s_tf.training import settings
 
+_LABELLED, _UNLABELLED = ("DHF1K", "Hollywood2", "UCFSports"), ("LEDOV",)
 
-def get_config() -> ml_collections.ConfigDict:
-    """The paper's values; without S3D weights it stops."""
+
+def get_config(pair: str = "DHF1K-LEDOV") -> ml_collections.ConfigDict:
+    """The paper's values for source-target; without S3D weights it stops."""
+    source, _, target = pair.partition("-")
+    if source not in _LABELLED or target not in (*_LABELLED, *_UNLABELLED) or source == target:
+        names = ", ".join(_LABELLED)
+        raise ValueError(f"{pair!r}: a pair source-target, the source of {names}, the target another of them or LEDOV")
     config = settings.paper()
     config.model.preset = "hd2s_da"
-    config.data.train = ("prepared/DHF1K:train",)
-    config.data.target = ("prepared/LEDOV:train",)
-    config.data.validation = ("prepared/DHF1K:validation",)
+    config.data.train = (f"prepared/{source}:train",)
+    config.data.target = (f"prepared/{target}:train",)
+    config.data.validation = (f"prepared/{source}:validation",)
     config.init.encoder = settings.REQUIRED
     return config

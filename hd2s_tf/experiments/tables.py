@@ -10,7 +10,7 @@ import numpy as np
 
 from hd2s_tf.data import paths
 from hd2s_tf.evaluation.protocol import METRICS
-from hd2s_tf.evaluation.tables import TITLES
+from hd2s_tf.evaluation.tables import TITLES, number
 from hd2s_tf.experiments.matrices import Matrix, Row
 
 # By these the paper compares its arms.
@@ -91,11 +91,11 @@ def write(workdir: str, matrix: Matrix, results: Sequence[Result]) -> None:
     for result in results:
         row = result.row
         published = matrix.published(row)
-        for number, scores in [*enumerate(result.scores), *([("paper", published)] if published else [])]:
+        for run, scores in [*enumerate(result.scores), *([("paper", published)] if published else [])]:
             values = (f"{scores[metric]:.4f}" if metric in scores else "" for metric in METRICS)
-            writer.writerow((row.group, row.arm, row.training.name, row.domain, number, *values))
+            writer.writerow((row.group, row.arm, row.training.name, row.domain, run, *values))
     paths.write_bytes(paths.join(workdir, f"{matrix.name}.csv"), text.getvalue().encode())
 
 
 def _value(mean: float, spread: float = float("nan")) -> str:
-    return f"{mean:.3f}" if np.isnan(spread) else f"{mean:.3f} +-{spread:.3f}"
+    return number(mean) if np.isnan(spread) else f"{number(mean)} +-{spread:.3f}"

@@ -10,11 +10,12 @@ from hd2s_tf.training import settings
 CONFIGS = sorted((pathlib.Path(__file__).resolve().parents[2] / "configs").glob("*.py"))
 
 
-def _config(path):
+def _config(path, *argument):
     specification = importlib.util.spec_from_file_location(path.stem, path)
     module = importlib.util.module_from_spec(specification)
     specification.loader.exec_module(module)
-    return module.get_config()
+    config = module.get_config(*argument)
+    return config.get("recipe", config)
 
 
 def _names(config, prefix=""):
@@ -50,3 +51,27 @@ def test_the_papers_runs_start_from_encoder_weights(name):
     config.lock()
     with pytest.raises((AttributeError, KeyError)):
         config.optimizer.nonsense = 1
+
+
+@pytest.mark.parametrize("pair", ["DHF1K-LEDOV", "Hollywood2-UCFSports"])
+def test_adaptation_takes_its_pair_by_name(pair):
+    path = next(path for path in CONFIGS if path.stem == "hd2s_da")
+    config = _config(path, pair)
+    source, target = pair.split("-")
+    assert config.data.train == (f"prepared/{source}:train",)
+    assert config.data.target == (f"prepared/{target}:train",)
+
+
+@pytest.mark.parametrize(("levels", "expected"), [("4", (4,)), ("4+3+2", (2, 3, 4)), ("4+3+2+1", (1, 2, 3, 4))])
+def test_ablations_take_their_levels_by_name(levels, expected):
+    config = _config(next(path for path in CONFIGS if path.stem == "ablation"), levels)
+    assert (config.model.levels, config.loss.multi_level) == (expected, False)
+
+
+@pytest.mark.parametrize(
+    ("name", "argument"),
+    [("hd2s_da", "LEDOV-DHF1K"), ("hd2s_da", "DHF1K-DHF1K"), ("ablation", "5"), ("ablation", "4+4"), ("ablation", "")],
+)
+def test_arguments_that_make_no_sense_are_refused(name, argument):
+    with pytest.raises(ValueError):
+        _config(next(path for path in CONFIGS if path.stem == name), argument)

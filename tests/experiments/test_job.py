@@ -1,0 +1,87 @@
+import json
+import pathlib
+
+import ml_collections
+import numpy as np
+import pytest
+
+from hd2s_tf.data import layouts, preparation, synthetic
+from hd2s_tf.errors import BadInputError
+from hd2s_tf.experiments import job, matrices
+from hd2s_tf.training import loop, settings
+
+
+@pytest.fixture(scope="module")
+def data_root(tmp_path_factory) -> str:
+    folder = tmp_path_factory.mktemp("data")
+    synthetic.write_videos(folder / "discs", videos=3, frames=18, size=(64, 96))
+    choice = layouts.Choice(names=("0003",))
+    preparation.prepare("dhf1k", str(folder / "discs"), str(folder / "prepared/discs"), choice=choice, workers=1)
+    return str(folder / "prepared")
+
+
+@pytest.fixture
+def config() -> ml_collections.ConfigDict:
+    """Two updates of the narrowest model; only its deepest conspicuity network is ever trained for real."""
+    recipe = settings.paper()
+    recipe.model.width_multiplier = 0.0625
+    recipe.model.momentum = 0.5
+    recipe.data.batch_size = 1
+    recipe.data.frame_size = (32, 64)
+    recipe.optimizer.accumulation = 1
+    recipe.optimizer.updates = 2
+    return ml_collections.ConfigDict(
+        {
+            "recipe": recipe,
+            "domains": {"DISCS": ("discs:train", "discs:validation")},
+            "test_every": 6,
+            "ablated": ("DISCS",),
+        }
+    )
+
+
+def test_a_row_is_trained_and_tested_once(config, data_root, tmp_path):
+    bench = job._Bench(config, data_root, str(tmp_path))
+    row = matrices.matrix("table4", config).rows[0]
+    one = matrices.Matrix("table4", "One row", (row,), (row.arm,))
+    (result,) = bench.results(one, (3,))
+    assert np.isfinite(result.mean("nss"))
+    folder = tmp_path / "seed3" / row.training.name
+    made = json.loads((folder / "config.json").read_text())
+    assert (made["seed"], made["model"]["levels"], made["loss"]["multi_level"]) == (3, [1], False)
+    tested = json.loads((folder / "tests/DISCS/metrics.json").read_text())
+    assert (tested["frames"], tested["stride"]) == (3, 6)
+
+    written = {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*") if path.is_file()}
+    assert bench.results(one, (3,))[0].mean("nss") == result.mean("nss")
+    assert {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*") if path.is_file()} == written
+
+    config.recipe.optimizer.updates = 3
+    with pytest.raises(BadInputError, match="other settings of optimizer"):
+        bench.results(one, (3,))
+
+
+def test_a_transfer_goes_on_from_its_source(config, data_root, tmp_path, monkeypatch):
+    trained = []
+
+    def train(recipe, workdir):
+        trained.append((pathlib.Path(workdir).name, recipe.init.weights))
+        path = pathlib.Path(workdir)
+        path.mkdir(parents=True)
+        (path / loop.CONFIG).write_text(recipe.to_json_best_effort())
+        (path / loop.LAST).write_bytes(b"weights")
+
+    monkeypatch.setattr(loop, "train", train)
+    bench = job._Bench(config, data_root, str(tmp_path))
+    training = matrices.Training("transferred", (("data.train", ("DISCS",)),), matrices.base("DISCS"))
+    bench.weights(training, 0)
+    source = str(tmp_path / "seed0/base_DISCS/last.weights.h5")
+    assert trained == [("base_DISCS", ""), ("transferred", source)]
+
+
+def test_bad_arguments(config, data_root, tmp_path):
+    with pytest.raises(BadInputError, match="table8"):
+        job.run("table8", config, data_root, str(tmp_path / "out"))
+    with pytest.raises(BadInputError, match="seeds"):
+        job.run("table4", config, data_root, str(tmp_path / "out"), ())
+    assert not (tmp_path / "out").exists()

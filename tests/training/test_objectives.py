@@ -1,0 +1,125 @@
+import dataclasses
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from hd2s_tf.models.hd2s import CLIP_FRAMES, FRAME_SIZE, HD2S
+from hd2s_tf.training import losses
+from hd2s_tf.training.objectives import SOURCE, TARGET, Adaptation, Supervised
+
+PROGRESS = tf.constant(0.5)
+# Fewer leave batch normalisation of single values next to nothing to learn from.
+EXAMPLES = 5
+
+
+@pytest.fixture(scope="module")
+def model() -> HD2S:
+    keras.utils.set_random_seed(3)
+    model = HD2S(width_multiplier=0.0625, levels=(1,), adaptation=True)
+    model.create_variables()
+    for classifier in model.classifiers:
+        for dropout in classifier.dropouts:
+            # So that two calls answer the same.
+            dropout.rate = 0.0
+    return model
+
+
+def labelled(seed: int) -> dict[str, tf.Tensor]:
+    return {
+        "clip": tf.random.stateless_uniform((EXAMPLES, CLIP_FRAMES, *FRAME_SIZE, 3), (seed, 0), -1.0, 1.0),
+        "domain": tf.zeros(EXAMPLES, tf.int32),
+        "saliency_map": tf.random.stateless_uniform((EXAMPLES, *FRAME_SIZE), (seed, 1)),
+    }
+
+
+BATCH = {"source": labelled(1), "target": {"clip": labelled(2)["clip"]}}
+
+
+def gradients(model, objective, batch) -> dict[str, np.ndarray]:
+    with tf.GradientTape() as tape:
+        loss = tf.reduce_mean(objective(model, batch, PROGRESS)[0])
+    values = tape.gradient(loss, [variable.value for variable in model.trainable_variables])
+    pairs = zip(model.trainable_variables, values, strict=True)
+    return {variable.path: 0.0 if value is None else tf.convert_to_tensor(value).numpy() for variable, value in pairs}
+
+
+def part(values: dict, name: str) -> dict:
+    return {path: value for path, value in values.items() if f"/{name}" in path}
+
+
+@dataclasses.dataclass(frozen=True)
+class NoSaliency(Supervised):
+    """Leaves the domain loss alone in an adaptation."""
+
+    def of_outputs(self, outputs, batch):
+        return tf.zeros(outputs["saliency_map"].shape[0]), {}
+
+
+def test_with_lambda_0_the_encoder_learns_as_without_a_target(model):
+    supervised = gradients(model, Supervised(), BATCH["source"])
+    adapted = gradients(model, Adaptation(reversal=0.0), BATCH)
+    assert any(np.any(value) for value in part(adapted, "domain_classifier").values())
+    for name in ("encoder", "temporal_reduction", "conspicuity", "fusion"):
+        expected = part(supervised, name)
+        assert expected
+        for path, value in part(adapted, name).items():
+            np.testing.assert_allclose(value, expected[path], rtol=1e-4, atol=1e-6, err_msg=path)
+
+
+def test_encoder_and_classifiers_pull_the_domain_loss_in_opposite_directions(model):
+    objective = Adaptation(NoSaliency(), reversal=1.0)
+
+    def domain_loss() -> float:
+        total = 0.0
+        for clip, domain in ((BATCH["source"]["clip"], SOURCE), (BATCH["target"]["clip"], TARGET)):
+            log_probs = model.classify(model.level_features(clip, training=True), tf.constant(1.0), training=True)
+            total += float(tf.reduce_mean(losses.domain_loss(log_probs, domain)))
+        return total
+
+    found = gradients(model, objective, BATCH)
+    before = domain_loss()
+    for names, change in ((("encoder", "temporal_reduction"), 1), (("domain_classifier",), -1)):
+        moved = [v for v in model.trainable_variables if any(f"/{name}" in v.path for name in names)]
+        norm = np.sqrt(sum(np.sum(np.square(found[variable.path])) for variable in moved))
+        assert norm > 0
+        kept = [variable.numpy() for variable in moved]
+        for variable in moved:
+            # A step down the gradient that each of them is given.
+            variable.assign(variable - 1e-3 / norm * found[variable.path])
+        assert np.sign(domain_loss() - before) == change, names
+        for variable, value in zip(moved, kept, strict=True):
+            variable.assign(value)
+
+
+def test_target_clips_leave_decoders_and_fusion_alone(model):
+    """Neither their gradients nor their running statistics depend on the target batch."""
+    start = [variable.numpy() for variable in model.variables]
+    found, after = [], []
+    for seed in (2, 5):
+        batch = {"source": BATCH["source"], "target": {"clip": labelled(seed)["clip"]}}
+        found.append(gradients(model, Adaptation(reversal=1.0), batch))
+        after.append({variable.path: variable.numpy() for variable in model.variables})
+        for variable, value in zip(model.variables, start, strict=True):
+            variable.assign(value)
+    for name in ("conspicuity", "fusion"):
+        for results in (found, after):
+            first, second = (part(values, name) for values in results)
+            assert first
+            for path in first:
+                np.testing.assert_array_equal(first[path], second[path], err_msg=path)
+    first, second = (part(values, "encoder") for values in found)
+    assert any(np.abs(first[path] - second[path]).max() > 0 for path in first)
+
+
+def test_accuracy_and_loss_of_each_level_are_logged(model):
+    _, logs = Adaptation(reversal=1.0)(model, BATCH, PROGRESS)
+    assert 0.0 <= float(logs["domain_accuracy_level1"]) <= 1.0
+    np.testing.assert_allclose(logs["domain_loss"], logs["domain_loss_level1"], rtol=1e-5)
+    assert float(logs["reversal"]) == 1.0
+
+
+def test_lambda_follows_the_progress(model):
+    _, logs = Adaptation()(model, BATCH, tf.constant(0.1))
+    np.testing.assert_allclose(logs["reversal"], 2 / (1 + np.exp(-1.0)) - 1, rtol=1e-6)
