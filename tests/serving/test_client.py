@@ -28,7 +28,7 @@ def port(serve):
 
 
 def _run(port, source, output, name="m", version=None, **arguments):
-    with remote.ServedModel(f"127.0.0.1:{port}/{name}", remote.Connection(deadline=5.0), version) as model:
+    with remote.ServedModel(f"127.0.0.1:{port}/{name}", remote.Connection(deadline=60.0), version) as model:
         return job.predict_remotely(str(source), str(output), model, **arguments)
 
 
@@ -84,16 +84,18 @@ def test_what_an_interrupted_run_leaves_is_kept(videos, port, tmp_path, monkeypa
 
 def test_a_server_that_fails_leaves_a_run_to_resume(videos, serve, tmp_path):
     server = serve()
-    with remote.ServedModel(f"127.0.0.1:{server.port}/m", remote.Connection(deadline=1.0)) as model:
+    with remote.ServedModel(f"127.0.0.1:{server.port}/m", remote.Connection(deadline=60.0)) as model:
         predict = model.predict
 
         def predict_or_stop(signature, *arguments, **inputs):
             if signature == "predict_frames" and int(inputs["skip"][0]):
+                # As at the deadline, but without the wait.
                 server.stop(0)
+                model.__exit__()
             return predict(signature, *arguments, **inputs)
 
         model.predict = predict_or_stop
-        with pytest.raises(RunError, match="UNAVAILABLE"):
+        with pytest.raises(RunError, match="the connection is closed"):
             job.predict_remotely(str(videos / "001.AVI"), str(tmp_path / "out"), model, in_flight=1)
     assert json.loads((tmp_path / "out" / "run.json").read_text())["model"] == "m"
     summary = _run(serve().port, videos / "001.AVI", tmp_path / "out", resume=True)

@@ -126,7 +126,7 @@ def test_the_standard_health_service(serve):
 def test_a_server_that_stops_answers_what_it_has_begun(exported, serve, held):
     server = serve()
     entered, go = held()
-    with remote.ServedModel(f"127.0.0.1:{server.port}/m", remote.Connection(deadline=5)) as model:
+    with remote.ServedModel(f"127.0.0.1:{server.port}/m", remote.Connection(deadline=60)) as model:
         answers = []
         asking = threading.Thread(target=lambda: answers.extend(remote.predict_frames(model, exported.frames[:2])))
         asking.start()
@@ -165,9 +165,9 @@ def certificates(tmp_path_factory):
     return folder
 
 
-def _ask(server, folder, **names):
+def _ask(server, folder, deadline=60.0, **names):
     files = {name: str(folder / file) for name, file in names.items()}
-    connection = remote.Connection(deadline=1.0, token="secret", **files)
+    connection = remote.Connection(deadline=deadline, token="secret", **files)
     with remote.ServedModel(f"127.0.0.1:{server.port}/m", connection) as model:
         return model.information["preset"]
 
@@ -180,7 +180,7 @@ def test_an_encrypted_connection(serve, certificates):
         with pytest.raises(BadInputError, match=f"UNAVAILABLE: .*{message}"):
             _ask(server, certificates, tls_ca=authority)
     with pytest.raises(RunError, match="UNAVAILABLE"):
-        _ask(server, certificates)
+        _ask(server, certificates, deadline=1.0)
     with pytest.raises(BadInputError, match="UNAVAILABLE: .*WRONG_VERSION_NUMBER"):
         _ask(serve(), certificates, tls_ca="ca.pem")
 
@@ -193,7 +193,7 @@ def test_certificates_of_clients(serve, certificates):
     # The server ends the connection without a word.
     for other in ({}, {"tls_certificate": "stranger.pem", "tls_key": "stranger.key"}):
         with pytest.raises(RunError, match="UNAVAILABLE"):
-            _ask(server, certificates, tls_ca="ca.pem", **other)
+            _ask(server, certificates, deadline=1.0, tls_ca="ca.pem", **other)
     with pytest.raises(BadInputError, match="security handshaker"):
         _ask(server, certificates, tls_ca="ca.pem", tls_certificate="client.pem", tls_key="server.key")
 
