@@ -12,24 +12,27 @@ from hd2s_tf.errors import BadInputError, RunError
 SUCCESS, RUN_FAILED, BAD_INPUT = 0, 1, 2
 _BAD_PATH_ERRNOS = {errno.ENOENT, errno.EACCES, errno.EPERM, errno.ENOTDIR, errno.EISDIR, errno.EEXIST, errno.EROFS}
 
-# Set before TensorFlow is imported. Its native libraries report their start on standard
-# error; what goes wrong reaches us as an exception.
+# Set before TensorFlow and gRPC are imported. Their native libraries report on standard error;
+# what goes wrong reaches us as an exception.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+os.environ.setdefault("GRPC_VERBOSITY", "NONE")
 # TensorFlow leaves these kernels out on processors without AVX-512, where a training step takes 5 times as long.
 os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
 
 
-def run(main: Callable[[], None]) -> None:
+def run(main: Callable[[], None], *, at_once: bool = False) -> None:
     """Runs a tool and ends the process with its exit status.
 
     Args:
       main: called without arguments once the flags are parsed.
+      at_once: whether to end without Python's own shut-down, for a program whose native threads may outlive `main`: one
+        that comes back to Python meanwhile aborts the process. Functions of `atexit` are not called then.
 
     The status is 0 on success, 2 when flags or input are bad (`BadInputError`, a path that cannot be used), 1 when the
     run fails (`RunError`, any other error of the operating system) and 130 when interrupted. Each of them prints one
     line on standard error; an unexpected exception keeps its traceback and ends with status 1.
     """
-    app.run(lambda argv: _end(_status(main, argv)), flags_parser=_parse)
+    app.run(lambda argv: _end(_status(main, argv), at_once), flags_parser=_parse)
 
 
 def _parse(argv: list[str]) -> list[str]:
@@ -69,9 +72,9 @@ def _say(message: str) -> None:
     sys.stderr.write("error: " + " ".join(message.split()) + "\n")
 
 
-def _end(status: int) -> None:
-    if "tensorflow_io" in sys.modules:
-        # Its native file systems abort the process while it shuts down, which would hide the status.
+def _end(status: int, at_once: bool) -> None:
+    # The native file systems of tensorflow-io abort the process while it shuts down, which would hide the status.
+    if at_once or "tensorflow_io" in sys.modules:
         logging.flush()
         sys.stdout.flush()
         sys.stderr.flush()

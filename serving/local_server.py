@@ -21,6 +21,9 @@ _MAX_REQUEST_BYTES = flags.DEFINE_integer("max_request_bytes", 64 << 20, "Larges
 _QUEUE = flags.DEFINE_integer("queue", 64, "Requests that run or wait; others are refused.", lower_bound=1)
 _WORKERS = flags.DEFINE_integer("workers", 2, "Requests that run at a time.", lower_bound=1)
 _POLL_SECONDS = flags.DEFINE_float("poll_seconds", 1.0, "Between looks for new versions.", lower_bound=0.05)
+_TLS_CERTIFICATE = flags.DEFINE_string("tls_certificate", None, "The server's certificate; encrypts connections.")
+_TLS_KEY = flags.DEFINE_string("tls_key", None, "Its key.")
+_TLS_CLIENT_CA = flags.DEFINE_string("tls_client_ca", None, "Authority that clients' certificates must be signed by.")
 
 
 def main() -> None:
@@ -29,7 +32,7 @@ def main() -> None:
 
     from hd2s_tf.errors import BadInputError
     from hd2s_tf.serving import configuration
-    from hd2s_tf.serving.server import Server
+    from hd2s_tf.serving.server import Server, tls
 
     if (_MODEL_BASE_PATH.value is None) == (_MODEL_CONFIG_FILE.value is None):
         raise BadInputError("give either --model_base_path or --model_config_file")
@@ -37,6 +40,7 @@ def main() -> None:
         configs = configuration.read_models(_MODEL_CONFIG_FILE.value)
     else:
         configs = [model_server_config_pb2.ModelConfig(name=_MODEL_NAME.value, base_path=_MODEL_BASE_PATH.value)]
+    credentials = tls(_TLS_CERTIFICATE.value, _TLS_KEY.value, _TLS_CLIENT_CA.value)
     logging.set_verbosity(logging.INFO)
     # Both ways of stopping reach the main thread as KeyboardInterrupt.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
@@ -48,6 +52,7 @@ def main() -> None:
         workers=_WORKERS.value,
         poll_seconds=_POLL_SECONDS.value,
         address=_ADDRESS.value,
+        credentials=credentials,
     )
     names = ", ".join(config.name for config in configs)
     print(f"serving {names} on {_ADDRESS.value}:{server.port}", flush=True)
@@ -58,4 +63,5 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    command_line.run(main)
+    # Threads of gRPC are still about when the server has stopped.
+    command_line.run(main, at_once=True)

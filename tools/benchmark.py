@@ -15,6 +15,7 @@ from hd2s_tf import command_line
 # A file of hd2s_tf/benchmark each.
 SUBJECTS = ("predict", "data", "train", "metrics", "serving")
 _WHAT = flags.DEFINE_enum("what", None, SUBJECTS, "What to measure.", required=True)
+_SECONDS = flags.DEFINE_float("seconds", 60.0, "How long each number of clients asks; of serving.", lower_bound=1.0)
 _OUTPUT = flags.DEFINE_string("output", None, "JSON file to write; none if not given.")
 
 
@@ -23,7 +24,8 @@ def main() -> None:
     from hd2s_tf.benchmark import measure
     from hd2s_tf.data import paths
 
-    results = importlib.import_module(f"hd2s_tf.benchmark.{_WHAT.value}").run()
+    settings = {"seconds": _SECONDS.value} if _WHAT.value == "serving" else {}
+    results = importlib.import_module(f"hd2s_tf.benchmark.{_WHAT.value}").run(**settings)
     written = {"what": _WHAT.value, "machine": measure.machine(), "results": results}
     for name, values in results.items():
         print(name)

@@ -26,6 +26,7 @@ _WEIGHTS = flags.DEFINE_string("weights", None, "A .weights.h5 file, 'auto', or 
 _SAVED_MODEL = flags.DEFINE_string("saved_model", None, "A SavedModel of tools/export_saved_model.py.")
 _PREDICTIONS = flags.DEFINE_string("predictions", None, "A folder of <video>/<frame>.png.")
 _SERVER = flags.DEFINE_string("server", None, "A served model, as host:port/model.")
+_DEADLINE = flags.DEFINE_float("deadline", 120.0, "Seconds a request to the server may take.", lower_bound=0.01)
 _PRESET = flags.DEFINE_string("preset", None, "Model; default: what the weights name, or hd2s_tiny.")
 _DOMAIN = flags.DEFINE_string("domain", None, "Data set that a domain-specific model predicts for.")
 _PRECISION = flags.DEFINE_enum("precision", "auto", ["auto", "float32", "bfloat16"], "Arithmetic of the network.")
@@ -66,6 +67,7 @@ def main() -> None:
         stride=_STRIDE.value,
         smoothing_sigma=_SMOOTHING_SIGMA.value,
         submission_dir=_SUBMISSION_DIR.value,
+        deadline=_DEADLINE.value,
     )
     choices = protocol.Protocol(round_to_8_bits=_ROUND.value, seed=_SEED.value, every=_EVERY.value)
     job.evaluate(

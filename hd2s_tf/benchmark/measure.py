@@ -1,9 +1,11 @@
 """How everything is measured: medians, a process of its own, and the machine's own matrix-product rate."""
 
+import concurrent.futures
 import multiprocessing
 import os
 import resource
 import statistics
+import threading
 import time
 from collections.abc import Callable
 
@@ -52,8 +54,19 @@ def alone(function: Callable[..., dict], *arguments: object) -> dict:
     Returns:
       Its dict, and peak_memory_mb of the process.
     """
-    with multiprocessing.get_context("spawn").Pool(1) as pool:
-        return pool.apply(_with_memory, (function, arguments))
+    spawn = multiprocessing.get_context("spawn")
+    with concurrent.futures.ProcessPoolExecutor(1, spawn, initializer=end_with_parent) as pool:
+        return pool.submit(_with_memory, function, arguments).result()
+
+
+def end_with_parent() -> None:
+    """Makes this process end when the one that started it does, even if that one is killed."""
+
+    def wait() -> None:
+        multiprocessing.parent_process().join()
+        os._exit(1)
+
+    threading.Thread(target=wait, daemon=True).start()
 
 
 def _with_memory(function: Callable[..., dict], arguments: tuple) -> dict:

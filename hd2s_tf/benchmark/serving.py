@@ -1,48 +1,73 @@
-"""Serving over loopback: frames a second, latency and errors of clients, memory, bytes, share of local speed."""
+"""Serving over loopback: frames a second, latency and errors of clients, the server's memory, share of local speed.
 
+Server and clients are processes of their own, on the same cores. Clients decode the video, resize, compress and send;
+the local reference decodes and predicts the same file. The time starts when every client has its first answer. Memory
+grows until as many requests have met as the server runs at a time, so what counts is its growth in the second half.
+"""
+
+import multiprocessing
 import pathlib
 import statistics
 import tempfile
 import threading
 import time
+from multiprocessing.connection import Connection
 
 import numpy as np
 from tensorflow_serving.config import model_server_config_pb2
 
 from hd2s_tf.benchmark import measure
 from hd2s_tf.data import preprocessing, synthetic, video
-from hd2s_tf.models.hd2s import CLIP_FRAMES, FRAME_SIZE
+from hd2s_tf.inference import predictor, remote
+from hd2s_tf.models.hd2s import CLIP_FRAMES, FRAME_SIZE, HD2S
 
 PRESET = "hd2s_tiny"
 CLIENTS = (1, 4, 16)
-_SECONDS, _FRAMES = 20.0, 32
+# Long enough for requests of one client to overlap: five of them.
+_FRAMES, _SIZE = 160, (360, 640)
+_SECONDS = 60.0
 _FLOAT32_WINDOW = CLIP_FRAMES * FRAME_SIZE[0] * FRAME_SIZE[1] * 3 * 4
 
 
-def run() -> dict[str, dict]:
-    """All client counts against one server, and local prediction, in a process of its own."""
-    return measure.alone(_all)["results"]
+def run(seconds: float = _SECONDS) -> dict[str, dict]:
+    """All numbers of clients, one after the other, against one server, and local prediction.
+
+    Args:
+      seconds: that each number of clients asks.
+    """
+    return measure.alone(_all, {}, _FRAMES, CLIENTS, seconds)["results"]
 
 
-def _all() -> dict:
+def _all(settings: dict, frame_count: int, client_counts: tuple[int, ...], seconds: float) -> dict:
+    """Measures.
+
+    Args:
+      settings: of the model, where it is not the preset's.
+      frame_count: of the video.
+      client_counts: numbers of clients.
+      seconds: for each.
+    """
     from hd2s_tf.export import saved_model
-    from hd2s_tf.inference import predictor
-    from hd2s_tf.models.hd2s import HD2S
-    from hd2s_tf.serving.server import Server
 
-    model = HD2S.from_preset(PRESET, weights=None)
+    model = HD2S.from_preset(PRESET, weights=None, **settings)
     with tempfile.TemporaryDirectory() as folder:
         saved_model.export(model, f"{folder}/m", 1)
-        synthetic.write_videos(f"{folder}/video", videos=1, frames=_FRAMES, size=(360, 640))
-        frames = list(video.open_frames(f"{folder}/video/video/001.AVI"))
+        synthetic.write_videos(f"{folder}/video", videos=1, frames=frame_count, size=_SIZE)
+        source = video.open_frames(f"{folder}/video/video/001.AVI")
         predict_fn = predictor.ModelPredictFn(model)
-        local = _FRAMES / measure.seconds(lambda: list(predictor.predict_video(predict_fn, frames)), 3, 1)
-        server = Server([model_server_config_pb2.ModelConfig(name="m", base_path=f"{folder}/m")])
+        local = frame_count / measure.seconds(lambda: sum(1 for _ in predictor.predict_video(predict_fn, source)), 3, 1)
+        ours, theirs = multiprocessing.Pipe()
+        server = multiprocessing.get_context("spawn").Process(target=_serve, args=(f"{folder}/m", theirs), daemon=True)
+        server.start()
         try:
-            results = {f"{count} clients": _load(server.port, frames, count, local) for count in CLIENTS}
+            target = f"127.0.0.1:{ours.recv()}/m"
+            results = {
+                f"{count} clients": _load(target, source, count, seconds, server.pid, local) for count in client_counts
+            }
         finally:
-            server.stop()
-    png = statistics.mean(len(video.png_bytes(preprocessing.resize(frame, FRAME_SIZE))) for frame in frames)
+            server.kill()
+            server.join()
+        png = statistics.mean(len(video.png_bytes(preprocessing.resize(frame, FRAME_SIZE))) for frame in source)
     # 2 T frames a request bring T-1 of context, and float32 maps come back.
     sent = png * (3 * CLIP_FRAMES - 1) / (2 * CLIP_FRAMES)
     answered = FRAME_SIZE[0] * FRAME_SIZE[1] * 4
@@ -56,44 +81,89 @@ def _all() -> dict:
     return {"results": results}
 
 
-def _load(port: int, frames: list[np.ndarray], clients: int, local: float) -> dict:
-    """Clients that send a video again and again until the time is over."""
-    from hd2s_tf.inference import remote
+def _serve(base_path: str, port: Connection) -> None:
+    """A server's process; tells its port."""
+    from hd2s_tf.serving.server import Server
 
-    latencies: list[float] = []
-    errors: list[str] = []
-    frame_counts = [0] * clients
-    started = time.perf_counter()
-    before = _resident_mb()
+    measure.end_with_parent()
+    server = Server([model_server_config_pb2.ModelConfig(name="m", base_path=base_path)])
+    port.send(server.port)
+    server.wait()
 
-    def client(number: int) -> None:
+
+class _Client(threading.Thread):
+    """Sends a video again and again until it is told to stop.
+
+    Attributes:
+      arrivals: when each frame's map came.
+      latencies: seconds of each request.
+      error: of the run, if it failed.
+    """
+
+    def __init__(self, target: str, source: video.FrameSource, stop: threading.Event) -> None:
+        super().__init__(daemon=True)
+        self._target, self._source, self._stop_asking = target, source, stop
+        self.arrivals: list[float] = []
+        self.latencies: list[float] = []
+        self.error = ""
+
+    def run(self) -> None:
+        """Asks."""
         try:
-            with remote.ServedModel(f"127.0.0.1:{port}/m", remote.Connection(deadline=300.0)) as model:
-                while time.perf_counter() - started < _SECONDS:
-                    asked = time.perf_counter()
-                    frame_counts[number] += sum(1 for _ in remote.predict_frames(model, frames))
-                    latencies.append(time.perf_counter() - asked)
-        except Exception as error:  # Every kind of failure counts as an error of the run.
-            errors.append(str(error))
+            with remote.ServedModel(self._target, remote.Connection(deadline=600.0)) as model:
+                predict = model.predict
 
-    threads = [threading.Thread(target=client, args=(number,)) for number in range(clients)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    rate = sum(frame_counts) / (time.perf_counter() - started)
+                def timed(signature: str, *arguments: object, **inputs: np.ndarray) -> dict[str, np.ndarray]:
+                    asked = time.perf_counter()
+                    answer = predict(signature, *arguments, **inputs)
+                    if signature == "predict_frames":
+                        self.latencies.append(time.perf_counter() - asked)
+                    return answer
+
+                model.predict = timed
+                while True:
+                    for _ in remote.predict_frames(model, self._source):
+                        self.arrivals.append(time.perf_counter())
+                        if self._stop_asking.is_set():
+                            return
+        except Exception as error:  # Every kind of failure counts as an error of the run.
+            self.error = str(error)
+
+
+def _load(target: str, source: video.FrameSource, count: int, seconds: float, server: int, local: float) -> dict:
+    """So many clients at a time."""
+    stop = threading.Event()
+    clients = [_Client(target, source, stop) for _ in range(count)]
+    for client in clients:
+        client.start()
+    while any(client.is_alive() and not client.arrivals for client in clients):
+        time.sleep(0.1)
+    started = time.perf_counter()
+    stop.wait(seconds / 2)
+    half = _resident_mb(server)
+    stop.wait(seconds / 2)
+    ended, memory = time.perf_counter(), _resident_mb(server)
+    stop.set()
+    for client in clients:
+        client.join()
+    errors = [client.error for client in clients if client.error]
+    if len(errors) == count:
+        return {"errors": count, "error": errors[0]}
+    latencies = [latency for client in clients for latency in client.latencies]
+    rate = sum(started < arrival <= ended for client in clients for arrival in client.arrivals) / (ended - started)
     return {
         "frames_a_second": round(rate, 2),
         "share_of_in_process": round(rate / local, 3),
-        f"p50_seconds_of_{_FRAMES}_frames": round(float(np.percentile(latencies, 50)), 3),
-        f"p99_seconds_of_{_FRAMES}_frames": round(float(np.percentile(latencies, 99)), 3),
+        "p50_seconds_a_request": round(float(np.percentile(latencies, 50)), 3),
+        "p99_seconds_a_request": round(float(np.percentile(latencies, 99)), 3),
         "errors": len(errors),
-        "memory_growth_mb": round(_resident_mb() - before),
+        "server_memory_mb": round(memory),
+        "server_memory_growth_mb": round(memory - half),
     }
 
 
-def _resident_mb() -> float:
-    """Memory of this process, server and clients together; 0 where the system does not tell."""
-    status = pathlib.Path("/proc/self/status")
+def _resident_mb(process: int) -> float:
+    """Memory of a process; 0 where the system does not tell."""
+    status = pathlib.Path(f"/proc/{process}/status")
     lines = status.read_text().splitlines() if status.exists() else []
     return next((int(line.split()[1]) / 1024 for line in lines if line.startswith("VmRSS")), 0.0)

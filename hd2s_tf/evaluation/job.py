@@ -27,6 +27,7 @@ from hd2s_tf.evaluation.predictions import (
 )
 from hd2s_tf.evaluation.protocol import Protocol
 from hd2s_tf.evaluation.submission import Submission
+from hd2s_tf.inference import remote
 from hd2s_tf.inference.predictor import load_predict_fn
 
 REPORT, PROGRESS = "report.html", "progress"
@@ -47,6 +48,7 @@ class Request:
       allow_missing: whether frames without a usable prediction and broken videos are left out instead of refused.
       batch_size, stride, smoothing_sigma: see `predict_video`.
       submission_dir: where to write the maps in the benchmark's layout, with the method's name last; None for nowhere.
+      deadline: seconds that a request to a server may take.
     """
 
     target: str = "auto"
@@ -59,6 +61,7 @@ class Request:
     stride: int = 1
     smoothing_sigma: float | None = None
     submission_dir: str | None = None
+    deadline: float = remote.Connection.deadline
 
 
 def evaluate(
@@ -158,7 +161,11 @@ def _open_predictor(
             return [video for video in open_videos(data_dir, "train", layout) if video.name not in scored]
 
         return BaselinePredictor(request.target.removeprefix(BASELINE_PREFIX), training), {"weights": request.target}
-    predict_fn = load_predict_fn(request.target, request.preset, request.domain, request.precision)
+    if request.target.startswith(remote.SCHEME):
+        connection = remote.Connection(deadline=request.deadline)
+        predict_fn = remote.RemotePredictFn(request.target, request.domain, connection)
+    else:
+        predict_fn = load_predict_fn(request.target, request.preset, request.domain, request.precision)
     about = {
         "weights": predict_fn.weights,
         "weights_sha256": predict_fn.weights_sha256,

@@ -3,7 +3,8 @@
 Source: as the papers named report them, collected in the tables of Bellitto et al., "Hierarchical Domain-Adapted
 Feature Learning for Video Saliency Prediction", IJCV 2021 (arXiv 2010.01220): DHF1K in its table 1, Hollywood-2 and UCF
 Sports in its table 2, where HD2S is trained on DHF1K only. The values for DHF1K of HD2S, TASED-Net and ACLNet were
-compared with public lists, of the others only some could be. Its tables 5 and 7 are not here.
+compared with public lists; of table 2 only NSS of HD2S and SIM and NSS of TASED-Net on UCF Sports and SIM of TASED-Net
+on Hollywood-2 could be. Its tables 5 and 7 are not here: no public list has them.
 """
 
 # AUC-Judd, SIM, s-AUC, CC, NSS.

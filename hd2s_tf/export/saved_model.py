@@ -39,7 +39,8 @@ MODEL_INFO, BATCHING = "model_info.json", "batching_params.pbtxt"
 WARMUP = pathlib.PurePath("assets.extra", "tf_serving_warmup_requests")
 # Windows that `predict_frames` gives the network at a time; as tools/predict.py does, so that the maps agree.
 _WINDOWS = 4
-_BATCHING_PARAMETERS = """\
+# TensorFlow Serving's BatchingParameters in text form.
+BATCHING_PARAMETERS = """\
 max_batch_size { value: 16 }
 batch_timeout_micros { value: 5000 }
 max_enqueued_batches { value: 64 }
@@ -92,7 +93,7 @@ def export(
         signatures = _signatures(local)
         _write_warmup(local, fast, signatures)
         if batching:
-            (local / BATCHING).write_text(_BATCHING_PARAMETERS)
+            (local / BATCHING).write_text(BATCHING_PARAMETERS)
         table = {name: _table(signature) for name, signature in signatures.items()}
         (local / MODEL_INFO).write_text(json.dumps({**information, "signatures": table}, indent=2) + "\n")
         _publish(local, folder)

@@ -7,6 +7,7 @@ import itertools
 import json
 import os
 import time
+import zlib
 from collections.abc import Iterator
 
 import numpy as np
@@ -138,8 +139,9 @@ def predict_remotely(
     about = {name: model.information[name] for name in ("preset", "weights_sha256", "smoothing_sigma", "precision")}
     about |= {"weights": model.target, "domain": domain}
     model.domain_input(domain)
-    run = {"input": input_path, "height": source.size[0], "width": source.size[1], "domain": domain}
-    run |= {name: about[name] for name in ("preset", "weights_sha256", "precision")}
+    run = {"input": input_path, "first_frame": zlib.crc32(next(iter(source))), "frames": source.frame_count}
+    run |= {"height": source.size[0], "width": source.size[1], "domain": domain, "model": model.name}
+    run |= {name: model.information[name] for name in ("version", "preset", "weights_sha256", "precision")}
     done = _finished_maps(output_dir, run) if resume else 0
     if not done:
         _prepare_output(output_dir, {MAPS: True})
@@ -211,7 +213,10 @@ def _finished_maps(output_dir: str, run: dict) -> int:
     if not paths.exists(record):
         _check_output(output_dir, overwrite=False)
         return 0
-    earlier = json.loads(paths.read_bytes(record))
+    try:
+        earlier = json.loads(paths.read_bytes(record))
+    except ValueError as error:
+        raise BadInputError(f"{record}: not the record of a run: {error}") from error
     differences = [name for name in run if earlier.get(name) != run[name]]
     if differences:
         listed = ", ".join(f"{name} {earlier.get(name)} instead of {run[name]}" for name in differences)

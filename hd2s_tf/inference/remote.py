@@ -42,6 +42,10 @@ _BAD_REQUEST = {
     grpc.StatusCode.UNAUTHENTICATED,
     grpc.StatusCode.PERMISSION_DENIED,
 }
+# In gRPC's words, failures that stay: a message that is too large; certificates or keys that do not fit each other, the
+# server or its name, or a server without TLS.
+_TOO_LARGE = "message larger than max"
+_INSECURE = ("SSL_ERROR_SSL", "security handshaker", "Hostname Verification")
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.1, 5.0
 _OPTIONS = [
     # Maps of a chunk may be larger than gRPC's default limit of 4 MB.
@@ -205,13 +209,17 @@ class ServedModel:
         return True
 
     def _failure(self, error: grpc.RpcError) -> Exception:
-        kind = BadInputError if error.code() in _BAD_REQUEST else RunError
+        kind = BadInputError if error.code() in _BAD_REQUEST or _is_insecure(error) else RunError
         return kind(f"{self.target}: {error.code().name}: {error.details()}")
 
 
 def _may_pass(error: grpc.RpcError) -> bool:
-    # A message that is too large stays so.
-    return error.code() in _RETRIED and "message larger than max" not in (error.details() or "")
+    return error.code() in _RETRIED and _TOO_LARGE not in (error.details() or "") and not _is_insecure(error)
+
+
+def _is_insecure(error: grpc.RpcError) -> bool:
+    """Whether the two ends could not agree on a secure connection."""
+    return error.code() == grpc.StatusCode.UNAVAILABLE and any(word in (error.details() or "") for word in _INSECURE)
 
 
 def _is_this_machine(address: str) -> bool:

@@ -23,6 +23,7 @@ from tensorflow_serving.apis import (
 )
 from tensorflow_serving.config import model_server_config_pb2
 
+from hd2s_tf.data import paths
 from hd2s_tf.errors import BadInputError
 from hd2s_tf.serving import models
 
@@ -214,6 +215,24 @@ def _spec(name: str, version: int, signature: str = "") -> model_pb2.ModelSpec:
     return spec
 
 
+def tls(certificate: str | None, key: str | None, client_ca: str | None = None) -> grpc.ServerCredentials | None:
+    """Credentials from PEM files; None if none are named.
+
+    Args:
+      certificate, key: of the server; both or none.
+      client_ca: of the certificate authority that a client's certificate must be signed by; None asks for none.
+
+    Raises:
+      BadInputError: one without the other, or a file that cannot be read.
+    """
+    if (certificate is None) != (key is None) or (client_ca is not None and certificate is None):
+        raise BadInputError("TLS needs both the server's certificate and its key")
+    if certificate is None:
+        return None
+    pair = (paths.read_bytes(key), paths.read_bytes(certificate))
+    return grpc.ssl_server_credentials([pair], client_ca and paths.read_bytes(client_ca), client_ca is not None)
+
+
 class Server:
     """A running server.
 
@@ -225,12 +244,13 @@ class Server:
       workers: Predict calls that run at a time.
       poll_seconds: between looks for new versions.
       address: to listen on.
+      credentials: with them connections are encrypted; see `tls`.
 
     Attributes:
       port: it listens on.
 
     Raises:
-      BadInputError: a model without a version that loads, or a port that is taken.
+      BadInputError: a model without a version that loads, a port that is taken, or credentials that do not fit.
     """
 
     def __init__(
@@ -243,6 +263,7 @@ class Server:
         workers: int = 2,
         poll_seconds: float = 1.0,
         address: str = "127.0.0.1",
+        credentials: grpc.ServerCredentials | None = None,
     ) -> None:
         self._models = {config.name: models.Model(config) for config in configs}
         options = [
@@ -257,9 +278,14 @@ class Server:
         self._health = health.HealthServicer()
         health_pb2_grpc.add_HealthServicer_to_server(self._health, self._server)
         try:
-            self.port = self._server.add_insecure_port(f"{address}:{port}")
+            self.port = (
+                self._server.add_secure_port(f"{address}:{port}", credentials)
+                if credentials
+                else self._server.add_insecure_port(f"{address}:{port}")
+            )
         except RuntimeError as error:
-            raise BadInputError(f"port {port} of {address} cannot be listened on: {error}") from error
+            reason = "taken, or the certificate and its key do not fit" if credentials else str(error)
+            raise BadInputError(f"port {port} of {address} cannot be listened on: {reason}") from error
         for name in ("", "tensorflow.serving.PredictionService"):
             self._health.set(name, health_pb2.HealthCheckResponse.SERVING)
         self._stopped = threading.Event()

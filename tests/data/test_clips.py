@@ -168,3 +168,16 @@ def test_reflection_against_the_slow_way():
 
 def test_scaling_is_the_published_one():
     np.testing.assert_allclose(preprocessing.scale(np.uint8([0, 255])), [-1, 1], atol=1e-7)
+
+
+def test_shares_of_a_batch_are_the_batch(dataset, still):
+    def batches(share):
+        settings = {"domains": [0, 1], "batch_size": 4, "seed": 3, "size": SIZE, "share": share}
+        return list(clips.in_turn([dataset, still], **settings).take(2).as_numpy_iterator())
+
+    whole = batches((0, 1))
+    parts = [batches((index, 2)) for index in range(2)]
+    for step, expected in enumerate(whole):
+        for name, values in expected.items():
+            assert [len(part[step][name]) for part in parts] == [2, 2]
+            np.testing.assert_array_equal(np.concatenate([part[step][name] for part in parts]), values)

@@ -5,11 +5,9 @@ import shutil
 import subprocess
 import sys
 import threading
-import types
 
 import cv2
 import grpc
-import keras
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -34,22 +32,6 @@ from hd2s_tf.serving.server import Server
 
 
 @pytest.fixture(scope="module")
-def exported(tmp_path_factory):
-    """A small model, its folder, a clip with what the Keras model answers, and a video with its local maps."""
-    keras.utils.set_random_seed(0)
-    model = HD2S.from_preset("hd2s_tiny", weights=None, width_multiplier=0.0625, levels=(1,), smoothing_sigma=5.0)
-    base = tmp_path_factory.mktemp("exported") / "m"
-    saved_model.export(model, str(base), 1)
-    generator = np.random.default_rng(0)
-    clips = generator.integers(0, 256, (3, 16, 128, 192, 3), np.uint8)
-    outputs = model({"clip": clips.astype(np.float32) * (2 / 255) - 1}, training=False)
-    frames = list(generator.integers(0, 256, (45, 128, 192, 3), np.uint8))
-    maps = [found.network_map for found in predictor.predict_video(predictor.ModelPredictFn(model), frames)]
-    outputs = {name: np.array(values) for name, values in outputs.items()}
-    return types.SimpleNamespace(model=model, base=base, clips=clips, outputs=outputs, frames=frames, maps=maps)
-
-
-@pytest.fixture(scope="module")
 def servable(exported):
     return models.Servable(exported.base / "1", 1)
 
@@ -59,8 +41,8 @@ def _config(base, name="m"):
 
 
 @pytest.fixture
-def server(exported, tmp_path):
-    shutil.copytree(exported.base / "1", tmp_path / "m" / "1")
+def server(cold, tmp_path):
+    shutil.copytree(cold / "1", tmp_path / "m" / "1")
     server = Server([_config(tmp_path / "m")], poll_seconds=0.1)
     server.base = tmp_path / "m"
     yield server

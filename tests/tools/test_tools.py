@@ -148,6 +148,37 @@ def test_train_refuses_bad_input_in_one_line(run, tmp_path, arguments, message):
     assert message in run("tools/train.py", f"--workdir={tmp_path / 'run'}", *arguments, status=2)
 
 
+@pytest.mark.parametrize(
+    "arguments, status, message",
+    [
+        # Nothing listens on the first port.
+        (["--server=127.0.0.1:1/hd2s", "--deadline=0.2"], 1, "127.0.0.1:1/hd2s: UNAVAILABLE"),
+        (["--server=127.0.0.1/hd2s"], 2, "a served model is named as grpc://host:port/name"),
+        (["--saved_model=missing"], 2, "missing: no such folder"),
+        (["--saved_model=docs"], 2, "docs: not a version of a SavedModel of this project"),
+        (["--saved_model={tmp}/damaged"], 2, "damaged: "),
+        (["--saved_model=docs", "--weights=auto"], 2, "exclude each other"),
+    ],
+)
+def test_evaluate_refuses_what_is_no_model_in_one_line(run, tmp_path, arguments, status, message):
+    from hd2s_tf.data import synthetic
+
+    synthetic.write_videos(tmp_path / "discs", videos=2, frames=2, size=(48, 64))
+    (tmp_path / "damaged").mkdir()
+    (tmp_path / "damaged" / "model_info.json").write_text("{}")
+    (tmp_path / "damaged" / "saved_model.pb").write_bytes(b"damaged")
+    given = [f"--data_dir={tmp_path / 'discs'}", "--split=train", f"--output_dir={tmp_path / 'out'}"]
+    arguments = [argument.format(tmp=tmp_path) for argument in arguments]
+    assert message in run("tools/evaluate.py", *given, *arguments, status=status)
+    assert not (tmp_path / "out").exists()
+
+
+def test_the_client_says_in_one_line_that_there_is_no_server(run, clip, tmp_path):
+    given = ["--server=127.0.0.1:1", f"--input={clip}", f"--output_dir={tmp_path / 'out'}", "--deadline=0.2"]
+    assert "127.0.0.1:1/hd2s: UNAVAILABLE" in run("serving/client.py", *given, status=1)
+    assert not (tmp_path / "out").exists()
+
+
 def test_convert_refuses_what_is_no_checkpoint(run, tmp_path):
     (tmp_path / "x.npz").write_bytes(b"x")
     given = [f"--checkpoint={tmp_path / 'x.npz'}", f"--output={tmp_path / 'x.weights.h5'}"]

@@ -1,0 +1,80 @@
+"""Each benchmark on very little: that it runs, and that its numbers fit each other."""
+
+import functools
+import types
+
+import pytest
+
+from hd2s_tf.benchmark import data, measure, predict, serving, train
+from hd2s_tf.models.hd2s import HD2S
+
+NARROW = {"width_multiplier": 0.0625, "levels": (1,)}
+
+
+@pytest.fixture
+def narrow(monkeypatch):
+    """Every model is narrow, everything is timed once, and the machine multiplies at 100 GFLOP/s."""
+    monkeypatch.setattr(HD2S, "from_preset", functools.partial(HD2S.from_preset, **NARROW))
+    monkeypatch.setattr(measure, "matrix_product_rate", lambda dtype: 100.0)
+    seconds = measure.seconds
+    monkeypatch.setattr(measure, "seconds", lambda function, *_, **__: seconds(function, 1, 1))
+
+
+def _fits(result, rate, share):
+    """That a share is the rate's part of the 100 GFLOP/s, as far as they are rounded."""
+    return result[share] == pytest.approx(result[rate] / 100, abs=2e-3)
+
+
+def test_prediction(narrow, monkeypatch):
+    monkeypatch.setattr(predict, "_VIDEO_FRAMES", 5)
+    result = predict._one("hd2s_tiny", "float32")
+    assert result["matrix_product_gflops"] == 100
+    assert _fits(result, "gflops_batch4", "share_of_matrix_products_batch4")
+    assert 0 < result["gflop_a_window"] < 1
+    assert result["gflops_batch1"] == pytest.approx(
+        1000 * result["gflop_a_window"] / result["ms_a_window_batch1"], rel=0.3
+    )
+    assert result["frames_a_second_end_to_end"] > 0
+
+
+def test_training(narrow, monkeypatch):
+    monkeypatch.setattr(train, "BATCHES", {"hd2s_tiny": 1})
+    result = train._one("hd2s_tiny", "float32")
+    assert result["batch"] == 1
+    assert _fits(result, "gflops", "share_of_matrix_products")
+    assert result["gflops"] == pytest.approx(result["clips_a_second"] * result["gflop_a_clip"], rel=0.3)
+
+
+def test_input(narrow, monkeypatch):
+    small = {"_FRAMES": 20, "_SIZE": (48, 64), "_BATCH": 2, "_BATCHES": 1, "_ORIGINALS": 2}
+    for name, value in small.items():
+        monkeypatch.setattr(data, name, value)
+    result = data._all()
+    assert result["records_against_hd2s_tiny"] == pytest.approx(
+        result["from_records"] / result["consumed_by_hd2s_tiny"], rel=0.1
+    )
+    assert all(value > 0 for value in result.values())
+
+
+def test_serving(narrow, monkeypatch):
+    monkeypatch.setattr(serving, "_SIZE", (48, 64))
+    result = serving._all({}, 20, (2,), 0.5)["results"]
+    load, local = result["2 clients"], result["in process"]["frames_a_second"]
+    assert load["errors"] == 0
+    assert load["share_of_in_process"] == pytest.approx(load["frames_a_second"] / local, abs=1e-2)
+    assert 0 < load["p50_seconds_a_request"] <= load["p99_seconds_a_request"]
+    sizes = result["bytes a frame"]
+    assert sizes["answered"] == 128 * 192 * 4
+    assert sizes["times_less"] == pytest.approx(
+        (16 * 128 * 192 * 3 * 4 + sizes["answered"]) / (sizes["sent"] + sizes["answered"]), abs=0.1
+    )
+
+
+def test_a_server_that_cannot_be_reached_is_an_error_of_every_client(monkeypatch):
+    monkeypatch.setattr(serving.remote, "Connection", lambda deadline: types.SimpleNamespace(**_IMPATIENT))
+    result = serving._load("127.0.0.1:1/m", [], 2, 0.1, 1, 1.0)
+    assert result["errors"] == 2
+    assert "UNAVAILABLE" in result["error"]
+
+
+_IMPATIENT = {"deadline": 0.2, "tls_ca": None, "tls_certificate": None, "tls_key": None, "token": None}
