@@ -2,7 +2,8 @@
 
     python tools/benchmark.py --what=predict --output=out/benchmark.json
 
-Prints a table and writes it as JSON.
+Prints a table and writes it as JSON; of "growth" it also draws a picture, OUTPUT.png. "predict" takes in PyTorch, ONNX
+Runtime and OpenVINO where they are installed (pip install -e '.[baselines]').
 """
 
 import importlib
@@ -13,7 +14,7 @@ from absl import flags
 from hd2s_tf import command_line
 
 # A file of hd2s_tf/benchmark each.
-SUBJECTS = ("predict", "data", "train", "metrics", "serving")
+SUBJECTS = ("predict", "data", "train", "metrics", "serving", "growth", "table8")
 _WHAT = flags.DEFINE_enum("what", None, SUBJECTS, "What to measure.", required=True)
 _SECONDS = flags.DEFINE_float("seconds", 60.0, "How long each number of clients asks; of serving.", lower_bound=1.0)
 _OUTPUT = flags.DEFINE_string("output", None, "JSON file to write; none if not given.")
@@ -25,7 +26,8 @@ def main() -> None:
     from hd2s_tf.data import paths
 
     settings = {"seconds": _SECONDS.value} if _WHAT.value == "serving" else {}
-    results = importlib.import_module(f"hd2s_tf.benchmark.{_WHAT.value}").run(**settings)
+    subject = importlib.import_module(f"hd2s_tf.benchmark.{_WHAT.value}")
+    results = subject.run(**settings)
     written = {"what": _WHAT.value, "machine": measure.machine(), "results": results}
     for name, values in results.items():
         print(name)
@@ -33,6 +35,8 @@ def main() -> None:
             print(f"  {key}: {value}")
     if _OUTPUT.value:
         paths.write_bytes(_OUTPUT.value, json.dumps(written, indent=1).encode() + b"\n")
+        if hasattr(subject, "draw"):
+            subject.draw(f"{_OUTPUT.value}.png", results)
 
 
 if __name__ == "__main__":

@@ -12,6 +12,8 @@ from collections.abc import Callable
 import tensorflow as tf
 
 _MATRIX_SIDE = 2048
+# Small enough where bfloat16 is computed in software.
+_BFLOAT16_SIDE = 512
 
 
 def seconds(function: Callable[[], object], repeats: int = 7, warmups: int = 2) -> float:
@@ -26,11 +28,16 @@ def seconds(function: Callable[[], object], repeats: int = 7, warmups: int = 2) 
     return statistics.median(taken)
 
 
-def matrix_product_rate(dtype: str = "float32") -> float:
-    """The machine's rate of a product of two square matrices of side 2048, in GFLOP/s."""
-    matrix = tf.cast(tf.random.normal((_MATRIX_SIDE, _MATRIX_SIDE), seed=0), dtype)
+def matrix_product_rate(dtype: str = "float32", side: int = _MATRIX_SIDE) -> float:
+    """The machine's rate of a product of two square matrices, in GFLOP/s."""
+    matrix = tf.cast(tf.random.normal((side, side), seed=0), dtype)
     product = tf.function(lambda: tf.reduce_sum(tf.matmul(matrix, matrix)))
-    return 2 * _MATRIX_SIDE**3 / seconds(lambda: product().numpy()) / 1e9
+    return 2 * side**3 / seconds(lambda: product().numpy()) / 1e9
+
+
+def bfloat16_pays() -> bool:
+    """Whether this machine has instructions for bfloat16: it multiplies at least half as fast as in float32."""
+    return matrix_product_rate("bfloat16", _BFLOAT16_SIDE) > 0.5 * matrix_product_rate("float32", _BFLOAT16_SIDE)
 
 
 def gflop(function: tf.types.experimental.ConcreteFunction) -> float:

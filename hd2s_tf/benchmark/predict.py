@@ -4,7 +4,7 @@ import tempfile
 
 import numpy as np
 
-from hd2s_tf.benchmark import measure
+from hd2s_tf.benchmark import measure, runtimes
 from hd2s_tf.data import synthetic, video
 from hd2s_tf.models.hd2s import FRAME_SIZE
 
@@ -15,12 +15,22 @@ _VIDEO_FRAMES, _VIDEO_SIZE = 60, (360, 640)
 
 
 def run() -> dict:
-    """Every preset and precision; each in a process of its own, the matrix products in that same process."""
-    return {
+    """Every preset and precision, and the other runtimes; each in a process of its own, matrix products included.
+
+    bfloat16 is left out where it is computed in software.
+    """
+    precisions = PRECISIONS if measure.bfloat16_pays() else PRECISIONS[:1]
+    results = {
         f"{preset}, {precision}": measure.alone(_one, preset, precision)
         for preset in PRESETS
-        for precision in PRECISIONS
+        for precision in precisions
     }
+    for preset in PRESETS:
+        for batch in BATCHES:
+            taken = runtimes.run(preset, batch)
+            ratios = {f"times_{name}": round(ms / taken["ours"], 2) for name, ms in taken.items() if name != "ours"}
+            results[f"{preset}, ms a window, batch {batch}"] = {**taken, **ratios}
+    return results
 
 
 def _one(preset: str, precision: str) -> dict:

@@ -1,7 +1,6 @@
 """The same network in other runtimes, for those that are installed: PyTorch, ONNX Runtime, OpenVINO."""
 
 import importlib.util
-import tempfile
 from collections.abc import Callable
 
 import numpy as np
@@ -12,7 +11,7 @@ from hd2s_tf.inference.predictor import ModelPredictFn
 from hd2s_tf.models.hd2s import CLIP_FRAMES, FRAME_SIZE, HD2S
 
 # The packages that each needs.
-RUNTIMES = {"torch": ("torch",), "onnxruntime": ("tf2onnx", "onnxruntime"), "openvino": ("tf2onnx", "openvino")}
+RUNTIMES = {"torch": ("torch",), "onnxruntime": ("tf2onnx", "onnxruntime"), "openvino": ("openvino",)}
 _OPSET = 17
 # Maps of two runtimes may differ by that much, being sums in another order.
 _TOLERANCE = 1e-4
@@ -52,32 +51,28 @@ def create(name: str, model: HD2S) -> Callable[[np.ndarray], np.ndarray]:
         from hd2s_tf.benchmark.torch_network import TorchNetwork
 
         return TorchNetwork(model)
-    with tempfile.NamedTemporaryFile(suffix=".onnx") as file:
-        file.write(_onnx(model))
-        file.flush()
-        return {"onnxruntime": _onnxruntime, "openvino": _openvino}[name](file.name)
+    return {"onnxruntime": _onnxruntime, "openvino": _openvino}[name](_graph(model))
 
 
-def _onnx(model: HD2S) -> bytes:
+def _graph(model: HD2S) -> tf.types.experimental.PolymorphicFunction:
     """The network with folded batch normalisation."""
+    predict_fn = ModelPredictFn(model)
+    clips = tf.TensorSpec((None, CLIP_FRAMES, *FRAME_SIZE, 3), tf.uint8, name="clip")
+    return tf.function(lambda clip: predict_fn._call(clip)[0], input_signature=(clips,))
+
+
+def _onnxruntime(graph: tf.types.experimental.PolymorphicFunction) -> Callable[[np.ndarray], np.ndarray]:
+    import onnxruntime
     import tf2onnx
 
-    clips = tf.TensorSpec((None, CLIP_FRAMES, *FRAME_SIZE, 3), tf.uint8, name="clip")
-    predict_fn = ModelPredictFn(model)
-    function = tf.function(lambda clip: predict_fn._call(clip)[0])
-    converted, _ = tf2onnx.convert.from_function(function, (clips,), opset=_OPSET)
-    return converted.SerializeToString()
-
-
-def _onnxruntime(path: str) -> Callable[[np.ndarray], np.ndarray]:
-    import onnxruntime
-
-    session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
+    converted, _ = tf2onnx.convert.from_function(graph, graph.input_signature, opset=_OPSET)
+    session = onnxruntime.InferenceSession(converted.SerializeToString(), providers=["CPUExecutionProvider"])
     return lambda clips: session.run(None, {"clip": clips})[0]
 
 
-def _openvino(path: str) -> Callable[[np.ndarray], np.ndarray]:
+def _openvino(graph: tf.types.experimental.PolymorphicFunction) -> Callable[[np.ndarray], np.ndarray]:
     import openvino
 
-    compiled = openvino.Core().compile_model(path, "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
+    model = openvino.convert_model(graph.get_concrete_function())
+    compiled = openvino.Core().compile_model(model, "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
     return lambda clips: next(iter(compiled([clips]).values()))

@@ -41,7 +41,7 @@ SHAPING_ARGUMENTS = (
     "domain_smoothing",
     "folded",
 )
-ARGUMENTS = (*SHAPING_ARGUMENTS, "momentum", "dropout", "smoothing_sigma")
+ARGUMENTS = (*SHAPING_ARGUMENTS, "momentum", "dropout", "recompute", "smoothing_sigma")
 
 
 @keras.saving.register_keras_serializable("hd2s")
@@ -66,6 +66,7 @@ class HD2S(keras.Model):
       domain_priors, domain_normalization, domain_fusion, domain_smoothing: which domain-specific modules to have.
       momentum: share of every running statistic that a training step keeps; None for the published values.
       dropout: share of feature channels after temporal reduction that a training step leaves out; 0 as published.
+      recompute: whether training keeps less in memory and computes the encoder twice.
       folded: whether batch normalisation is part of the convolutions (for inference only).
       smoothing_sigma: of the Gaussian filter that follows the network (not part of it), in pixels; it is 0 for a model
         that smooths by itself.
@@ -87,6 +88,7 @@ class HD2S(keras.Model):
         domain_smoothing: bool = True,
         momentum: float | None = None,
         dropout: float = 0.0,
+        recompute: bool = False,
         folded: bool = False,
         smoothing_sigma: float = SMOOTHING_SIGMA,
         **kwargs,
@@ -103,13 +105,15 @@ class HD2S(keras.Model):
         self.domain_smoothing = domain_smoothing
         self.momentum = momentum
         self.dropout = dropout
+        self.recompute = recompute
         self.folded = folded
         self.smoothing_sigma = 0.0 if self.domains and domain_smoothing else smoothing_sigma
         self._check_arguments()
 
         count = len(self.domains)
         encoder_normalization = self._normalization()
-        self.encoder = S3D(width_multiplier, encoder_normalization, ENDPOINT_OF_LEVEL[self.levels[-1]], name="encoder")
+        last = ENDPOINT_OF_LEVEL[self.levels[-1]]
+        self.encoder = S3D(width_multiplier, encoder_normalization, last, recompute, name="encoder")
         self.temporal_reductions, self.priors, self.classifiers, self.conspicuity_networks = [], [], [], []
         for level in self.levels:
             steps = int(math.log2(clip_frames // TEMPORAL_STRIDES[ENDPOINT_OF_LEVEL[level]]))

@@ -3,6 +3,8 @@
 import keras
 import tensorflow as tf
 
+from hd2s_tf.models.recomputation import is_recomputing
+
 
 @keras.saving.register_keras_serializable("hd2s")
 class BatchNormalization(keras.layers.Layer):
@@ -67,6 +69,8 @@ class BatchNormalization(keras.layers.Layer):
         return tf.cast(values * factor + (self.beta.value - mean * factor), features.dtype)
 
     def _update(self, mean: tf.Tensor, variance: tf.Tensor) -> None:
+        if is_recomputing():
+            return
         for moving, value in ((self.moving_mean, mean), (self.moving_variance, variance)):
             moving.assign(moving.value * self.momentum + value * (1.0 - self.momentum))
 

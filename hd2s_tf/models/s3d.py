@@ -1,12 +1,14 @@
 """The S3D encoder (Xie et al., ECCV 2018) as a table of layers with five named endpoints."""
 
 import dataclasses
+import functools
 
 import keras
 import tensorflow as tf
 from keras import layers
 
 from hd2s_tf.models.layers import ConvolutionUnit, InceptionBlock, Normalization, SeparableConvolution, max_pool
+from hd2s_tf.models.recomputation import recomputed
 
 # (layer, what it is, its sizes). "separable" and "point": width, kernel side, stride; "pool": window, strides;
 # "inception": the widths of `InceptionBlock`; "endpoint": its name.
@@ -54,6 +56,7 @@ class S3D(keras.Model):
       width_multiplier: factor on the width of every layer.
       normalization: of every convolution.
       last: the endpoint to stop at.
+      recompute: whether training computes the inner values of every block again instead of keeping them.
 
     Raises:
       ValueError: `last` is no endpoint.
@@ -64,6 +67,7 @@ class S3D(keras.Model):
         width_multiplier: float = 1.0,
         normalization: Normalization | dict = Normalization(),  # noqa: B008
         last: str = "endpoint5",
+        recompute: bool = False,
         **kwargs,
     ) -> None:
         super().__init__(**kwargs)
@@ -72,6 +76,7 @@ class S3D(keras.Model):
         if isinstance(normalization, dict):
             normalization = Normalization(**normalization)
         self.width_multiplier, self.normalization_settings, self.last = width_multiplier, normalization, last
+        self.recompute = recompute
         self.blocks = {}
         for name, kind, sizes in LAYERS:
             if kind in ("separable", "point", "inception"):
@@ -102,7 +107,8 @@ class S3D(keras.Model):
             elif kind == "pool":
                 features = max_pool(features, *sizes)
             else:
-                features = self.blocks[name](features, training=training)
+                block = functools.partial(self.blocks[name], training=training)
+                features = recomputed(block, features) if self.recompute and training else block(features)
         return endpoints
 
     def get_config(self) -> dict:
@@ -112,4 +118,5 @@ class S3D(keras.Model):
             "width_multiplier": self.width_multiplier,
             "normalization": dataclasses.asdict(self.normalization_settings),
             "last": self.last,
+            "recompute": self.recompute,
         }

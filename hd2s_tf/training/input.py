@@ -10,6 +10,8 @@ from hd2s_tf.errors import BadInputError
 
 # Names generated data in place of a folder.
 GENERATED = "generated"
+# Batches made ready before they are asked for.
+_AHEAD = 2
 
 
 def open_splits(names: tuple[str, ...]) -> list[records.Dataset]:
@@ -75,11 +77,11 @@ class TrainingData:
                 self._pipeline(start_step, share=(context.input_pipeline_id, context.num_input_pipelines))
                 .unbatch()
                 .batch(context.get_per_replica_batch_size(self._settings.batch_size), drop_remainder=True)
-                .prefetch(2)
+                .prefetch(_AHEAD)
             )
 
         if self._strategy.num_replicas_in_sync == 1:
-            return clips.checked(self._pipeline(start_step, share=(0, 1)).prefetch(2))
+            return clips.checked(_ahead(self._pipeline(start_step, share=(0, 1))))
         return clips.checked(self._strategy.distribute_datasets_from_function(pipeline))
 
     def _pipeline(self, start_step: int, share: tuple[int, int]) -> tf.data.Dataset:
@@ -97,3 +99,11 @@ class TrainingData:
             return source
         target = clips.in_turn(self._targets, domains=[0] * len(self._targets), labelled=False, **common)
         return clips.with_target(source, target)
+
+
+def _ahead(batches: tf.data.Dataset) -> tf.data.Dataset:
+    """The next batches while one is used: in the memory of the GPU if there is one."""
+    gpus = tf.config.list_logical_devices("GPU")
+    if not gpus:
+        return batches.prefetch(_AHEAD)
+    return batches.prefetch(_AHEAD).apply(tf.data.experimental.prefetch_to_device(gpus[0].name, _AHEAD))

@@ -58,6 +58,8 @@ class _Run:
         _check(config)
         self._config, self._workdir, self._strategy = config, workdir, strategy
         self._chief = strategies.is_chief(strategy)
+        if config.model.jit_compile and strategy.num_replicas_in_sync > 1:
+            raise BadInputError("model.jit_compile is for a single device: not with several replicas")
         keras.utils.set_random_seed(config.seed)
         self._data = TrainingData(config, strategy)
         self._validation = Validation(config) if config.data.validation else None
@@ -74,6 +76,7 @@ class _Run:
             weight_decay=config.optimizer.weight_decay,
             gradient_clip=config.optimizer.gradient_clip,
             average_momentum=config.optimizer.average_momentum,
+            jit_compile=config.model.jit_compile,
         )
         self._best = tf.Variable(-np.inf, dtype=tf.float64)
         # Every variable by itself: Keras' own tracking leaves out running statistics and the states of dropout.
@@ -154,6 +157,7 @@ class _Run:
         """One update; returns the means over its batches, the norm of its gradient and the seconds that it took."""
         started = time.perf_counter()
         accumulation = self._config.optimizer.accumulation
+        # Fetched when all are under way, so that a device does not wait for the next batch to be sent.
         logs = [self._updater.accumulate(next(batches), update) for _ in range(accumulation)]
         values = {name: np.array([float(log[name]) for log in logs]) for name in logs[0]}
         for number, loss in enumerate(values["loss"], 1):
@@ -258,6 +262,7 @@ def _check(config: ml_collections.ConfigDict) -> None:
 def _create_model(config: ml_collections.ConfigDict) -> HD2S:
     arguments = dict(config.model)
     preset, precision = arguments.pop("preset"), arguments.pop("precision")
+    arguments.pop("jit_compile")
     arguments["momentum"] = arguments["momentum"] or None
     domains = arguments.pop("domains") or None
     previous = keras.config.dtype_policy()

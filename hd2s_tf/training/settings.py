@@ -29,6 +29,10 @@ def paper() -> ml_collections.ConfigDict:
     config.model.momentum = 0.0
     config.model.dropout = 0.0
     config.model.precision = "float32"
+    # Whether the encoder's inner values are computed again for the gradient: less memory, more time.
+    config.model.recompute = False
+    # Whether XLA compiles loss and gradient: for a single GPU; on processors it is slower.
+    config.model.jit_compile = False
 
     config.data = ml_collections.ConfigDict()
     # Prepared folders as "folder:split". Batches come from one after the other; one may be named several times.

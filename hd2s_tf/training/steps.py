@@ -30,6 +30,7 @@ class Updater:
       weight_decay: coupled L2 factor: this times the variable is added to its gradient.
       gradient_clip: largest norm of the whole gradient; 0 for no limit.
       average_momentum: share that the running average of the weights keeps at an update; 0 for no average.
+      jit_compile: whether XLA compiles loss and gradient; on a single device only.
     """
 
     def __init__(
@@ -44,6 +45,7 @@ class Updater:
         weight_decay: float = 0.0,
         gradient_clip: float = 0.0,
         average_momentum: float = 0.0,
+        jit_compile: bool = False,
     ) -> None:
         self.model, self.optimizer, self.objective, self.strategy = model, optimizer, objective, strategy
         self.accumulation, self.updates = accumulation, updates
@@ -56,6 +58,10 @@ class Updater:
             self._domains_seen = _replica_local((max(1, len(model.domains)),))
         self.averages = [tf.Variable(variable.numpy(), trainable=False) for variable in self._averaged]
         self._domain_variables = _domain_variables(model, optimizer)
+        # A function within the replicas' one cannot talk to other replicas, so there is none unless asked for.
+        self._gradients = self._gradients_of_batch
+        if jit_compile:
+            self._gradients = tf.function(self._gradients_of_batch, jit_compile=True)
         self._accumulate = tf.function(self._accumulate_everywhere)
         self._apply = tf.function(self._apply_everywhere)
 
@@ -97,17 +103,26 @@ class Updater:
         return {name: self.strategy.reduce("MEAN", value, axis=None) for name, value in logs.items()}
 
     def _accumulate_replica(self, batch: dict, progress: tf.Tensor) -> dict[str, tf.Tensor]:
+        logs, gradients = self._gradients(batch, progress)
+        for total, gradient in zip(self._sums, gradients, strict=True):
+            if gradient is not None:
+                total.assign_add(gradient)
+        domains = batch.get("source", batch)["domain"]
+        self._domains_seen.assign_add(tf.reduce_sum(tf.one_hot(domains, self._domains_seen.shape[0]), 0))
+        return logs
+
+    def _gradients_of_batch(
+        self, batch: dict, progress: tf.Tensor
+    ) -> tuple[dict[str, tf.Tensor], list[tf.Tensor | None]]:
+        """What to log, and this batch's share of each trainable variable's gradient; None where it has none."""
         with tf.GradientTape() as tape:
             loss, logs = self.objective(self.model, batch, progress)
             mean = tf.reduce_mean(loss)
             share = mean * self._share
         variables = [variable.value for variable in self.model.trainable_variables]
-        for total, gradient in zip(self._sums, tape.gradient(share, variables), strict=True):
-            if gradient is not None:
-                total.assign_add(tf.convert_to_tensor(gradient))
-        domains = batch.get("source", batch)["domain"]
-        self._domains_seen.assign_add(tf.reduce_sum(tf.one_hot(domains, self._domains_seen.shape[0]), 0))
-        return {"loss": mean, **logs}
+        gradients = tape.gradient(share, variables)
+        dense = [None if gradient is None else tf.convert_to_tensor(gradient) for gradient in gradients]
+        return {"loss": mean, **logs}, dense
 
     def _apply_everywhere(self) -> tf.Tensor:
         before = [tf.identity(variable.value) for variable in self._domain_variables]

@@ -130,3 +130,33 @@ def test_an_update_leaves_the_other_domain_as_it_is(specific):
     assert moved > 0.8 * len(per_domain)
     kernel = model.encoder.trainable_variables[0]
     assert not np.array_equal(kernel.numpy(), before[kernel.path])
+
+
+def test_the_step_never_leaves_the_device():
+    """No Python, no files and no text in the graph; what it logs are tensors, fetched once an update."""
+    model = HD2S(width_multiplier=0.0625, levels=(1,))
+    model.create_variables()
+    trained = Updater(model, keras.optimizers.Adam(1e-3), Supervised(), ONE(), accumulation=1, updates=10)
+    specification = {
+        "clip": tf.TensorSpec((2, 16, 32, 64, 3)),
+        "domain": tf.TensorSpec((2,), tf.int32),
+        "saliency_map": tf.TensorSpec((2, 32, 64)),
+    }
+    accumulate = trained._accumulate.get_concrete_function(specification, tf.TensorSpec(()))
+    for function in (accumulate, trained._apply.get_concrete_function()):
+        kinds = {operation.type for operation in function.graph.get_operations()}
+        kinds |= {node.op for called in function.graph.as_graph_def().library.function for node in called.node_def}
+        assert "ResourceApplyAdam" in kinds or "AssignAddVariableOp" in kinds
+        away = ("PyFunc", "Print", "Summary", "ReadFile", "WriteFile", "Queue", "String", "Send", "Recv")
+        assert not [kind for kind in kinds if any(word in kind for word in away)]
+
+
+def test_xla_makes_the_same_update():
+    updates = []
+    for jit_compile in (False, True):
+        model = Line()
+        trained = updater(model, keras.optimizers.SGD(0.5), jit_compile=jit_compile)
+        trained.accumulate(batch(2.0), 0)
+        trained.apply()
+        updates.append(model.weight.numpy())
+    np.testing.assert_allclose(updates[0], updates[1])

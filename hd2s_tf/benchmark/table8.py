@@ -1,0 +1,49 @@
+"""The paper's table 8: size on disk and time of a frame, of every preset and precision here."""
+
+import pathlib
+import tempfile
+
+import numpy as np
+
+from hd2s_tf.benchmark import measure
+from hd2s_tf.models.hd2s import PRESETS
+
+_FRAMES, _SIZE = 48, (360, 640)
+_REPEATS = 3
+# What is known of the published rows, and from where; the rest of the paper's table could not be obtained.
+PUBLISHED = {
+    "TASED-Net (Min and Corso 2019), public lists of DHF1K models": {"megabytes": 82},
+    "HD2S, MSU Video Saliency Prediction benchmark, hardware not named": {"seconds_a_frame": round(1 / 24.51, 3)},
+}
+
+
+def run() -> dict[str, dict]:
+    """Every preset and precision in a process of its own; a frame of 640x360 in, its map out."""
+    precisions = ("float32", "bfloat16") if measure.bfloat16_pays() else ("float32",)
+    ours = {
+        f"{preset}, {precision}": measure.alone(_one, preset, precision)
+        for preset in PRESETS
+        for precision in precisions
+    }
+    return {**ours, **PUBLISHED}
+
+
+def _one(preset: str, precision: str) -> dict:
+    from hd2s_tf.inference.predictor import ModelPredictFn, predict_video
+    from hd2s_tf.models import weights
+    from hd2s_tf.models.hd2s import HD2S
+
+    model = HD2S.from_preset(preset, weights=None)
+    with tempfile.TemporaryDirectory() as folder:
+        path = pathlib.Path(folder, f"model{weights.SUFFIX}")
+        weights.save(model, path)
+        size = path.stat().st_size
+    domain = model.domains[0] if model.domains else None
+    predict_fn = ModelPredictFn(model, domain=domain, precision=precision)
+    frames = np.random.default_rng(0).integers(0, 256, (_FRAMES, *_SIZE, 3), np.uint8)
+    taken = measure.seconds(lambda: sum(1 for _ in predict_video(predict_fn, frames)), _REPEATS, 1)
+    return {
+        "parameters_millions": round(model.count_params() / 1e6, 1),
+        "megabytes": round(size / 1e6, 1),
+        "seconds_a_frame": round(taken / _FRAMES, 4),
+    }
