@@ -14,15 +14,23 @@ _PASSES = 3
 
 
 def run() -> dict[str, dict]:
-    """Every preset and precision; each in a process of its own, the matrix products in that same process."""
+    """Every case in a process of its own, the matrix products in that same process.
+
+    bfloat16 is left out where it is computed in software, and XLA where there is no GPU.
+    """
+    precisions = PRECISIONS if measure.bfloat16_pays() else list(PRECISIONS)[:1]
+    variants = {"": {}, ", recomputed": {"recompute": True}}
+    if tf.config.list_physical_devices("GPU"):
+        variants[", XLA"] = {"jit_compile": True}
     return {
-        f"{preset}, {precision}": measure.alone(_one, preset, precision)
+        f"{preset}, {precision}{name}": measure.alone(_one, preset, precision, variant)
         for preset in BATCHES
-        for precision in PRECISIONS
+        for precision in precisions
+        for name, variant in variants.items()
     }
 
 
-def _one(preset: str, precision: str) -> dict:
+def _one(preset: str, precision: str, variant: dict[str, bool]) -> dict:
     import keras
 
     from hd2s_tf.models.hd2s import CLIP_FRAMES, FRAME_SIZE, HD2S
@@ -30,9 +38,15 @@ def _one(preset: str, precision: str) -> dict:
     from hd2s_tf.training.steps import Updater
 
     keras.config.set_dtype_policy(precision)
-    model = HD2S.from_preset(preset, weights=None)
+    model = HD2S.from_preset(preset, weights=None, recompute=variant.get("recompute", False))
     updater = Updater(
-        model, keras.optimizers.Adam(1e-3), Supervised(), tf.distribute.get_strategy(), accumulation=1, updates=100
+        model,
+        keras.optimizers.Adam(1e-3),
+        Supervised(),
+        tf.distribute.get_strategy(),
+        accumulation=1,
+        updates=100,
+        jit_compile=variant.get("jit_compile", False),
     )
     size = BATCHES[preset]
     batch = {
