@@ -25,7 +25,7 @@ _SMOOTHING_SIGMA = flags.DEFINE_float(
     None,
     "Gaussian filter of the maps, in pixels at 128x192; default: 5, hd2s_tiny 0.",
 )
-_BATCH_SIZE = flags.DEFINE_integer("batch_size", 4, "Windows predicted at a time.", lower_bound=1)
+_BATCH_SIZE = flags.DEFINE_integer("batch_size", 8, "Windows predicted at a time.", lower_bound=1)
 _OVERLAY = flags.DEFINE_bool("overlay", True, "Whether to write overlay.mp4.")
 _MAPS = flags.DEFINE_bool("maps", True, "Whether to write maps/.")
 _CONSPICUITY = flags.DEFINE_bool("conspicuity", False, "Whether to write the conspicuity maps to conspicuity/.")

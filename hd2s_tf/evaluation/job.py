@@ -28,6 +28,7 @@ from hd2s_tf.evaluation.predictions import (
 from hd2s_tf.evaluation.protocol import Protocol
 from hd2s_tf.evaluation.submission import Submission
 from hd2s_tf.inference.predictor import load_predict_fn
+from hd2s_tf.inference.runs import DEFAULT_BATCH_SIZE
 
 REPORT, PROGRESS = "report.html", "progress"
 # Frames that may wait to be scored while others are predicted.
@@ -55,7 +56,7 @@ class Request:
     precision: str = "auto"
     predictions_dir: str | None = None
     allow_missing: bool = False
-    batch_size: int = 4
+    batch_size: int = DEFAULT_BATCH_SIZE
     stride: int = 1
     smoothing_sigma: float | None = None
     submission_dir: str | None = None

@@ -24,6 +24,7 @@ from hd2s_tf.inference.predictor import (
     load_predict_fn,
     predict_video,
 )
+from hd2s_tf.inference.runs import DEFAULT_BATCH_SIZE
 from hd2s_tf.models import weights as weight_files
 from hd2s_tf.models.hd2s import HD2S
 
@@ -41,7 +42,7 @@ def predict_to_folder(
     preset: str | None = None,
     domain: str | None = None,
     smoothing_sigma: float | None = None,
-    batch_size: int = 4,
+    batch_size: int = DEFAULT_BATCH_SIZE,
     overlay: bool = True,
     maps: bool = True,
     conspicuity: bool = False,
@@ -85,7 +86,7 @@ def predict_source(
     output_dir: str,
     *,
     smoothing_sigma: float | None = None,
-    batch_size: int = 4,
+    batch_size: int = DEFAULT_BATCH_SIZE,
     overlay: bool = True,
     maps: bool = True,
     conspicuity: bool = False,

@@ -1,9 +1,9 @@
-"""The windows of consecutive frames, each a frame later than the one before: what they share is computed once.
+"""Runs of windows, each a frame later than the one before: what they share is computed once.
 
 Two windows of T frames that start a frame apart have T-1 frames in common, but the network sees them differently: its
-first convolution over time has stride two, and every convolution over time sees zeros before a window's first frame and
-after its last. Up to endpoint 2 two convolutions reach over time. Position p, of T/2, of the window that starts at frame
-s has its centre at frame s + 2p.
+first convolution over time has stride two, and every convolution over time sees zeros before a window's first frame
+and after its last. Up to endpoint 2 two convolutions reach over time. Position p, of T/2, of the window that starts at
+frame s has its centre at frame s + 2p.
 
 - The convolution over space that comes first is a frame's own: it is computed once a frame instead of T times.
 - The first over time reaches over 7 frames. Positions 0, 1 and the last one see zeros and are the window's own. Every
@@ -23,55 +23,75 @@ from hd2s_tf.models.hd2s import HD2S
 from hd2s_tf.models.layers import max_pool
 from hd2s_tf.models.s3d import LAYERS
 
+# What the windows of a run need of the frames before, of a fixed size: a tuple of tensors, the newest frame's last.
+State = tuple[tf.Tensor, ...]
 # Windows of fewer frames have no position in common.
-SHORTEST_CLIP = 16
-# What a run of windows needs of the frames so far: features [T-1,h,w,C] of the frames, [T-8,h,w,C] of the centres
-# before the second convolution over time and [T-12,h,w,C] of those at endpoint 2, the newest last.
-State = tuple[tf.Tensor, tf.Tensor, tf.Tensor]
+_SHORTEST_CLIP = 16
 _SIZES = {name: sizes for name, _, sizes in LAYERS}
 
 
+def windows_of(model: HD2S) -> "SharedWindows | WholeWindows":
+    """The runs of a model's windows, which share what they can."""
+    return SharedWindows(model) if model.clip_frames >= _SHORTEST_CLIP else WholeWindows(model)
+
+
+class WholeWindows:
+    """Runs of windows that are predicted one by one; methods as `SharedWindows`'."""
+
+    def __init__(self, model: HD2S) -> None:
+        self._model = model
+
+    def start(self, frames: tf.Tensor) -> State:
+        """The state after the frames before the last one of a run's first window."""
+        return (frames,)
+
+    def advance(self, state: State, frames: tf.Tensor, domain: tf.Tensor) -> tuple[dict[str, tf.Tensor], State]:
+        """Predicts the windows that end with each of the next frames."""
+        known = tf.concat([*state, frames], 0)
+        context = self._model.clip_frames - 1
+        clips = tf.stack([_delayed(known, delay, context) for delay in range(context, -1, -1)], 1)
+        return self._model({"clip": clips, "domain": domain}, training=False), (known[-context:],)
+
+
 class SharedWindows:
-    """Predicts a run of windows as the model does one by one, equal but for the order in which it adds.
+    """Runs of windows that are predicted as the model does one by one, equal but for the order in which it adds.
 
     Args:
-      model: with clips of at least `SHORTEST_CLIP` frames.
-
-    Raises:
-      ValueError: a model of shorter clips.
+      model: with clips of at least 16 frames.
     """
 
     def __init__(self, model: HD2S) -> None:
-        if model.clip_frames < SHORTEST_CLIP:
-            raise ValueError(f"windows of {model.clip_frames} frames share nothing, those of {SHORTEST_CLIP} do")
         self._model = model
-        self._conv_1a, self._conv_2b, self._conv_2c = (
-            model.encoder.blocks[name] for name in ("conv_1a", "conv_2b", "conv_2c")
-        )
+        blocks = model.encoder.blocks
+        self._conv_1a, self._conv_2b, self._conv_2c = blocks["conv_1a"], blocks["conv_2b"], blocks["conv_2c"]
 
     def start(self, frames: tf.Tensor) -> State:
-        """The state after the frames before the last one of a run's first window, float32 [T-1,H,W,3] in [-1,1]."""
+        """The state after the frames before the last one of a run's first window.
+
+        Args:
+          frames: float32 [T-1,H,W,3] in [-1,1].
+
+        Returns:
+          Features [T-1,h,w,C] of the frames, [T-8,h,w,C] of the centres before the second convolution over time and
+          [T-12,h,w,C] of those at endpoint 2.
+        """
         spatial = self._spatial(frames)
         centres = self._positions(spatial[1:])
         return spatial, centres, self._over_positions(centres[:-4], centres[2:-2], centres[4:])[:, 0]
 
-    def advance(
-        self, state: State, frames: tf.Tensor, domain: tf.Tensor | None = None
-    ) -> tuple[dict[str, tf.Tensor], State]:
+    def advance(self, state: State, frames: tf.Tensor, domain: tf.Tensor) -> tuple[dict[str, tf.Tensor], State]:
         """Predicts the windows that end with each of the next frames.
 
         Args:
           state: after the frames before, from `start` or from here.
           frames: float32 [N,H,W,3] in [-1,1].
-          domain: int32 [N], for a domain-specific model.
+          domain: int32 [N]; its values matter to domain-specific models only.
 
         Returns:
           The maps of the N windows, as the model returns them for clips, and the state after the frames.
         """
         endpoint2, state = self._endpoint2(state, frames)
         endpoints = self._model.encoder.after("pool_2", endpoint2)
-        if domain is None:
-            domain = tf.zeros(tf.shape(frames)[0], tf.int32)
         return self._model.decode(self._model.reduce_time(endpoints), domain), state
 
     def _endpoint2(self, state: State, frames: tf.Tensor) -> tuple[tf.Tensor, State]:
