@@ -13,6 +13,7 @@ import tensorflow as tf
 from hd2s_tf.data import paths, preprocessing
 from hd2s_tf.errors import BadInputError, RunError
 from hd2s_tf.inference import postprocessing, remote, windows
+from hd2s_tf.inference.background import prefetched
 from hd2s_tf.inference.domains import domain_index
 from hd2s_tf.inference.runs import DEFAULT_BATCH_SIZE, Run, StateRun, open_run
 from hd2s_tf.models import optimize
@@ -72,7 +73,7 @@ class ModelPredictFn:
         self._function = tf.function(self._call, reduce_retracing=True)
         self._windows = windows_of(self.model)
         self._start = tf.function(self._start_run)
-        self._advance = tf.function(self._advance_run, reduce_retracing=True)
+        self._advance = tf.function(self._advance_run)
 
     def __call__(self, clips: np.ndarray, conspicuity: bool = False) -> np.ndarray | tuple[np.ndarray, np.ndarray]:
         """Predicts; see `PredictFn`."""
@@ -235,9 +236,10 @@ def predict_video(
     originals: collections.deque[np.ndarray] = collections.deque()
 
     def resized() -> Iterator[np.ndarray]:
-        for frame in frames:
+        pairs = ((frame, preprocessing.resize(frame, frame_size)) for frame in frames)
+        for frame, small in prefetched(pairs, batch_size):
             originals.append(frame)
-            yield preprocessing.resize(frame, frame_size)
+            yield small
 
     predicted = _Predicted(predict_fn, conspicuity, smoothing_sigma, check_finite)
     stream = (

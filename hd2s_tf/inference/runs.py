@@ -47,13 +47,15 @@ class StateRun:
     """A run that keeps what its windows share; see `hd2s_tf.models.shared_windows`.
 
     Args:
-      start, advance: graphs from the first frames to a state, and from a state and frames to saliency maps, conspicuity
-        maps and the next state.
+      start, advance: `tf.function`s from the first frames to a state, and from a state and frames to saliency maps,
+        conspicuity maps and the next state.
       frames: uint8 [T-1,H,W,3].
     """
 
     def __init__(self, start: Callable, advance: Callable, frames: np.ndarray) -> None:
-        self._advance, self._state = advance, start(tf.constant(frames))
+        self._state = start(tf.constant(frames))
+        # One graph for batches of every size, since tracing takes seconds.
+        self._advance = advance.get_concrete_function(self._state, tf.TensorSpec((None, *frames.shape[1:]), tf.uint8))
 
     def __call__(self, frames: np.ndarray, conspicuity: bool = False) -> np.ndarray | tuple[np.ndarray, np.ndarray]:
         """Predicts the windows that end with these frames."""
