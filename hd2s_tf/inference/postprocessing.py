@@ -3,6 +3,7 @@
 import functools
 from collections.abc import Callable
 
+import cv2
 import numpy as np
 import tensorflow as tf
 from scipy import ndimage
@@ -57,5 +58,6 @@ def finish(saliency_maps: tf.Tensor, sigma: float) -> tf.Tensor:
 
 def to_pixels(saliency_map: np.ndarray, size: tuple[int, int]) -> np.ndarray:
     """Resizes a map float32 [h,w] in 0..255 to (height, width) and rounds it to uint8."""
-    resized = preprocessing.resize(np.ascontiguousarray(saliency_map, np.float32), size)
-    return np.clip(np.rint(resized), 0, PEAK).astype(np.uint8)
+    resized = preprocessing.resize(np.clip(saliency_map, 0, PEAK, dtype=np.float32), size)
+    # Rounds, halves to even, and converts in one pass over the full size.
+    return cv2.convertScaleAbs(resized)
