@@ -8,11 +8,13 @@ with the frames that are missing.
 
 from absl import flags
 
-from hd2s_tf import command_line
+from hd2s_tf import command_line, prediction_flags
+from hd2s_tf.prediction_flags import INPUT, OUTPUT_DIR, OVERLAY, OVERWRITE
+
+# So that --help lists them.
+flags.adopt_module_key_flags(prediction_flags)
 
 _SERVER = flags.DEFINE_string("server", None, "host:port", required=True)
-_INPUT = flags.DEFINE_string("input", None, "Video file, folder of frames, or image.", required=True)
-_OUTPUT_DIR = flags.DEFINE_string("output_dir", None, "Folder to write to.", required=True)
 _MODEL_NAME = flags.DEFINE_string("model_name", "hd2s", "Model to ask.")
 _MODEL_VERSION = flags.DEFINE_integer("model_version", None, "Its version; default: the newest.")
 _DOMAIN = flags.DEFINE_string("domain", None, "Data set that a domain-specific model predicts for.")
@@ -24,8 +26,6 @@ _TLS_CA = flags.DEFINE_string("tls_ca", None, "Certificate authority's file; wit
 _TLS_CERTIFICATE = flags.DEFINE_string("tls_certificate", None, "The client's certificate.")
 _TLS_KEY = flags.DEFINE_string("tls_key", None, "The client's key.")
 _TOKEN = flags.DEFINE_string("token", None, "Sent as a bearer token.")
-_OVERLAY = flags.DEFINE_bool("overlay", True, "Whether to write overlay.mp4.")
-_OVERWRITE = flags.DEFINE_bool("overwrite", False, "Whether to replace an earlier output.")
 _RESUME = flags.DEFINE_bool("resume", False, "Whether to go on with an interrupted run.")
 
 
@@ -43,13 +43,13 @@ def main() -> None:
     target = f"{_SERVER.value}/{_MODEL_NAME.value}"
     with remote.ServedModel(target, connection, _MODEL_VERSION.value) as model:
         job.predict_remotely(
-            _INPUT.value,
-            _OUTPUT_DIR.value,
+            INPUT.value,
+            OUTPUT_DIR.value,
             model,
             domain=_DOMAIN.value,
             in_flight=_IN_FLIGHT.value,
-            overlay=_OVERLAY.value,
-            overwrite=_OVERWRITE.value,
+            overlay=OVERLAY.value,
+            overwrite=OVERWRITE.value,
             resume=_RESUME.value,
         )
 

@@ -30,7 +30,7 @@ _DEADLINE = flags.DEFINE_float("deadline", 120.0, "Seconds a request to the serv
 _PRESET = flags.DEFINE_string("preset", None, "Model; default: what the weights name, or hd2s_tiny.")
 _DOMAIN = flags.DEFINE_string("domain", None, "Data set that a domain-specific model predicts for.")
 _PRECISION = flags.DEFINE_enum("precision", "auto", ["auto", "float32", "bfloat16"], "Arithmetic of the network.")
-_BATCH_SIZE = flags.DEFINE_integer("batch_size", 4, "Windows predicted at a time.", lower_bound=1)
+_BATCH_SIZE = flags.DEFINE_integer("batch_size", 8, "Windows predicted at a time.", lower_bound=1)
 _STRIDE = flags.DEFINE_integer("stride", 1, "Predict every n-th frame and interpolate between.", lower_bound=1)
 _SMOOTHING_SIGMA = flags.DEFINE_float("smoothing_sigma", None, "Gaussian filter of the maps; default: the model's.")
 

@@ -9,10 +9,12 @@ and `summary.json`.
 
 from absl import flags
 
-from hd2s_tf import command_line
+from hd2s_tf import command_line, prediction_flags
+from hd2s_tf.prediction_flags import INPUT, OUTPUT_DIR, OVERLAY, OVERWRITE
 
-_INPUT = flags.DEFINE_string("input", None, "Video file, folder of frames, or image.", required=True)
-_OUTPUT_DIR = flags.DEFINE_string("output_dir", None, "Folder to write to.", required=True)
+# So that --help lists them.
+flags.adopt_module_key_flags(prediction_flags)
+
 _WEIGHTS = flags.DEFINE_string(
     "weights", "auto", "A .weights.h5 file, 'auto' for the ones in the box, or 'random' to try a model out."
 )
@@ -25,13 +27,11 @@ _SMOOTHING_SIGMA = flags.DEFINE_float(
     None,
     "Gaussian filter of the maps, in pixels at 128x192; default: 5, hd2s_tiny 0.",
 )
-_BATCH_SIZE = flags.DEFINE_integer("batch_size", 4, "Windows predicted at a time.", lower_bound=1)
-_OVERLAY = flags.DEFINE_bool("overlay", True, "Whether to write overlay.mp4.")
+_BATCH_SIZE = flags.DEFINE_integer("batch_size", 8, "Windows predicted at a time.", lower_bound=1)
 _MAPS = flags.DEFINE_bool("maps", True, "Whether to write maps/.")
 _CONSPICUITY = flags.DEFINE_bool("conspicuity", False, "Whether to write the conspicuity maps to conspicuity/.")
 _PRECISION = flags.DEFINE_enum("precision", "auto", ["auto", "float32", "bfloat16"], "Arithmetic of the network.")
 _STRIDE = flags.DEFINE_integer("stride", 1, "Predict every n-th frame and interpolate between.", lower_bound=1)
-_OVERWRITE = flags.DEFINE_bool("overwrite", False, "Whether to replace an earlier output.")
 
 
 def main() -> None:
@@ -39,19 +39,21 @@ def main() -> None:
     from hd2s_tf.inference import job
 
     job.predict_to_folder(
-        input_path=_INPUT.value,
-        output_dir=_OUTPUT_DIR.value,
+        input_path=INPUT.value,
+        output_dir=OUTPUT_DIR.value,
+        options=job.Options(
+            batch_size=_BATCH_SIZE.value,
+            smoothing_sigma=_SMOOTHING_SIGMA.value,
+            stride=_STRIDE.value,
+            maps=_MAPS.value,
+            conspicuity=_CONSPICUITY.value,
+            overlay=OVERLAY.value,
+        ),
         weights=_WEIGHTS.value,
         preset=_PRESET.value,
         domain=_DOMAIN.value,
-        smoothing_sigma=_SMOOTHING_SIGMA.value,
-        batch_size=_BATCH_SIZE.value,
-        overlay=_OVERLAY.value,
-        maps=_MAPS.value,
-        conspicuity=_CONSPICUITY.value,
         precision=_PRECISION.value,
-        stride=_STRIDE.value,
-        overwrite=_OVERWRITE.value,
+        overwrite=OVERWRITE.value,
     )
 
 

@@ -29,6 +29,7 @@ from hd2s_tf.evaluation.protocol import Protocol
 from hd2s_tf.evaluation.submission import Submission
 from hd2s_tf.inference import remote
 from hd2s_tf.inference.predictor import load_predict_fn
+from hd2s_tf.inference.runs import DEFAULT_BATCH_SIZE
 
 REPORT, PROGRESS = "report.html", "progress"
 # Frames that may wait to be scored while others are predicted.
@@ -57,7 +58,7 @@ class Request:
     precision: str = "auto"
     predictions_dir: str | None = None
     allow_missing: bool = False
-    batch_size: int = 4
+    batch_size: int = DEFAULT_BATCH_SIZE
     stride: int = 1
     smoothing_sigma: float | None = None
     submission_dir: str | None = None

@@ -30,6 +30,7 @@ from tensorflow_serving.apis import model_pb2, predict_pb2, prediction_log_pb2
 
 from hd2s_tf.data import paths, preprocessing
 from hd2s_tf.errors import BadInputError
+from hd2s_tf.export.frame_runs import FrameRuns
 from hd2s_tf.inference import postprocessing
 from hd2s_tf.models import optimize
 from hd2s_tf.models.hd2s import FRAME_SIZE, HD2S
@@ -37,8 +38,6 @@ from hd2s_tf.models.hd2s import FRAME_SIZE, HD2S
 CLIPS, CONSPICUITY, FRAMES, DESCRIBE = "serving_default", "predict_conspicuity", "predict_frames", "describe"
 MODEL_INFO, BATCHING = "model_info.json", "batching_params.pbtxt"
 WARMUP = pathlib.PurePath("assets.extra", "tf_serving_warmup_requests")
-# Windows that `predict_frames` gives the network at a time; as tools/predict.py does, so that the maps agree.
-_WINDOWS = 4
 # TensorFlow Serving's BatchingParameters in text form.
 BATCHING_PARAMETERS = """\
 max_batch_size { value: 16 }
@@ -113,6 +112,7 @@ def endpoints(model: HD2S, information: dict) -> dict[str, tuple[Callable, list[
     skip = tf.TensorSpec((1,), tf.int32, name="skip")
     request = tf.TensorSpec((None,), tf.int32, name="request")
     answer = json.dumps(information)
+    frame_runs = FrameRuns(model, FRAME_SIZE)
 
     # Traced once for all signatures.
     @tf.function
@@ -131,25 +131,8 @@ def endpoints(model: HD2S, information: dict) -> dict[str, tuple[Callable, list[
 
     def video(frames: tf.Tensor, skip: tf.Tensor, domain: tf.Tensor | None = None) -> dict[str, tf.Tensor]:
         images = tf.map_fn(_decoded, frames[0], fn_output_signature=tf.TensorSpec((height, width, 3), tf.uint8))
-        indices = window_indices(tf.shape(images)[0], skip[0], model.clip_frames)
-        count = tf.shape(indices)[0]
-
-        def batch(first: tf.Tensor) -> tf.Tensor:
-            clips = tf.ensure_shape(tf.gather(images, indices[first : first + _WINDOWS]), clip_shape)
-            domains = None if domain is None else tf.repeat(domain, tf.shape(clips)[0])
-            maps = postprocessing.finish(network(clips, domains)["saliency_map"], model.smoothing_sigma)
-            # The last batch may be smaller.
-            missing = _WINDOWS - tf.shape(maps)[0]
-            return tf.ensure_shape(tf.pad(maps, [(0, missing), (0, 0), (0, 0)]), (_WINDOWS, height, width))
-
-        batches = tf.map_fn(
-            batch,
-            tf.range(0, count, _WINDOWS),
-            fn_output_signature=tf.TensorSpec((_WINDOWS, height, width), tf.float32),
-            # One after the other: each keeps all cores busy, and memory flat.
-            parallel_iterations=1,
-        )
-        maps = tf.reshape(batches, (-1, height, width))[:count]
+        maps = frame_runs.maps(images, skip[0], tf.constant(0) if domain is None else domain[0])
+        maps = postprocessing.finish(maps, model.smoothing_sigma)
         pixels = tf.cast(tf.round(tf.clip_by_value(maps, 0.0, postprocessing.PEAK)), tf.uint8)[..., tf.newaxis]
         pngs = tf.map_fn(tf.io.encode_png, pixels, fn_output_signature=tf.TensorSpec((), tf.string))
         return {"saliency_map": maps[tf.newaxis], "saliency_png": pngs[tf.newaxis]}
@@ -160,23 +143,12 @@ def endpoints(model: HD2S, information: dict) -> dict[str, tuple[Callable, list[
     def domain(count: int | None) -> list[tf.TensorSpec]:
         return [tf.TensorSpec((count,), tf.int32, name="domain")] if model.domains else []
 
-    clip_shape = clip.shape
     return {
         CLIPS: (clips, [clip, *domain(None)]),
         CONSPICUITY: (conspicuity, [clip, *domain(None)]),
         FRAMES: (video, [frames, skip, *domain(1)]),
         DESCRIBE: (describe, [request]),
     }
-
-
-def window_indices(frame_count: tf.Tensor, skip: tf.Tensor, clip_frames: int) -> tf.Tensor:
-    """`hd2s_tf.inference.windows.window_indices` of the frames from `skip` on, in the graph: int32 [N-skip,T]."""
-    skip = tf.clip_by_value(skip, 0, frame_count)
-    targets = tf.range(skip, frame_count)[:, tf.newaxis]
-    backwards = tf.range(clip_frames - 1, -1, -1)[tf.newaxis]
-    indices = tf.where(targets >= clip_frames - 1, targets - backwards, targets + backwards)
-    position = tf.math.floormod(indices, 2 * frame_count)
-    return tf.minimum(position, 2 * frame_count - 1 - position)
 
 
 def _decoded(encoded: tf.Tensor) -> tf.Tensor:
@@ -236,7 +208,7 @@ def _write_warmup(folder: pathlib.Path, model: HD2S, signatures: dict[str, meta_
     png = tf.io.encode_png(clip[0, 0]).numpy()
     values = {
         "clip": clip,
-        "frames": np.array([[png] * _WINDOWS], object),
+        "frames": np.array([[png] * model.clip_frames], object),
         "skip": np.zeros(1, np.int32),
         "domain": np.zeros(1, np.int32),
         "request": np.zeros(1, np.int32),

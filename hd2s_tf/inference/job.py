@@ -1,6 +1,5 @@
 """From an input to a folder of maps, an overlay video and a summary: the job of `tools/predict.py`."""
 
-import concurrent.futures
 import contextlib
 import dataclasses
 import itertools
@@ -17,6 +16,7 @@ from absl import logging
 from hd2s_tf.data import paths, video
 from hd2s_tf.errors import BadInputError
 from hd2s_tf.inference import postprocessing, remote, rendering
+from hd2s_tf.inference.background import Background
 from hd2s_tf.inference.predictor import (
     DEFAULT_PRESET,
     RANDOM_WEIGHTS,
@@ -25,29 +25,51 @@ from hd2s_tf.inference.predictor import (
     load_predict_fn,
     predict_video,
 )
+from hd2s_tf.inference.runs import DEFAULT_BATCH_SIZE
 from hd2s_tf.models import weights as weight_files
 from hd2s_tf.models.hd2s import HD2S
 
 MAPS, CONSPICUITY, OVERLAY, SUMMARY = "maps", "conspicuity", "overlay.mp4", "summary.json"
 # What an interrupted run of a served model was about; removed at its end.
 _RUN = "run.json"
-_PENDING_WRITES = 64
+_PENDING_MAPS, _PENDING_FRAMES = 64, 16
+
+
+@dataclasses.dataclass(frozen=True)
+class Options:
+    """What is predicted of a video, and what of it is written.
+
+    Attributes:
+      batch_size, smoothing_sigma, stride: see `predict_video`.
+      maps: whether to write the saliency maps.
+      conspicuity: whether to predict and write the conspicuity maps.
+      overlay: whether to write the video with a heat map over it.
+
+    Raises:
+      BadInputError: a filter that makes no sense.
+    """
+
+    batch_size: int = DEFAULT_BATCH_SIZE
+    smoothing_sigma: float | None = None
+    stride: int = 1
+    maps: bool = True
+    conspicuity: bool = False
+    overlay: bool = True
+
+    def __post_init__(self) -> None:
+        if self.smoothing_sigma is not None and not 0 <= self.smoothing_sigma < 1000:
+            raise BadInputError(f"--smoothing_sigma is {self.smoothing_sigma}: it must be from 0 to 1000 pixels")
 
 
 def predict_to_folder(
     input_path: str,
     output_dir: str,
+    options: Options = Options(),  # noqa: B008
     *,
     weights: str = "auto",
     preset: str | None = None,
     domain: str | None = None,
-    smoothing_sigma: float | None = None,
-    batch_size: int = 4,
-    overlay: bool = True,
-    maps: bool = True,
-    conspicuity: bool = False,
     precision: str = "auto",
-    stride: int = 1,
     overwrite: bool = False,
 ) -> dict:
     """Predicts a video, a folder of frames or an image and writes the results; see `tools/predict.py` for them.
@@ -60,58 +82,41 @@ def predict_to_folder(
     """
     if domain == "help":
         return _print_domains(weights, preset)
-    if smoothing_sigma is not None and not 0 <= smoothing_sigma < 1000:
-        raise BadInputError(f"--smoothing_sigma is {smoothing_sigma}: it must be from 0 to 1000 pixels")
     source = dataclasses.replace(video.open_frames(input_path), path=input_path)
     _check_output(output_dir, overwrite)
     predict_fn = load_predict_fn(weights, preset, domain, precision)
     if weights == RANDOM_WEIGHTS:
         logging.warning("random weights: the maps show how the program runs, not where people look")
-    return predict_source(
-        predict_fn,
-        source,
-        output_dir,
-        smoothing_sigma=smoothing_sigma,
-        batch_size=batch_size,
-        overlay=overlay,
-        maps=maps,
-        conspicuity=conspicuity,
-        stride=stride,
-    )
+    return predict_source(predict_fn, source, output_dir, options)
 
 
 def predict_source(
     predict_fn: PredictFn,
     source: video.FrameSource,
     output_dir: str,
-    *,
-    smoothing_sigma: float | None = None,
-    batch_size: int = 4,
-    overlay: bool = True,
-    maps: bool = True,
-    conspicuity: bool = False,
-    stride: int = 1,
+    options: Options = Options(),  # noqa: B008
 ) -> dict:
     """The same with a network and frames that are open already; what is in the folder is replaced."""
-    _prepare_output(output_dir, {MAPS: maps, CONSPICUITY: conspicuity})
+    _prepare_output(output_dir, {MAPS: options.maps, CONSPICUITY: options.conspicuity})
     predictions = predict_video(
         predict_fn,
         source,
-        batch_size=batch_size,
-        smoothing_sigma=smoothing_sigma,
-        stride=stride,
-        conspicuity=conspicuity,
+        batch_size=options.batch_size,
+        smoothing_sigma=options.smoothing_sigma,
+        stride=options.stride,
+        conspicuity=options.conspicuity,
     )
+    sigma = options.smoothing_sigma
     about = {
         "preset": predict_fn.preset,
         "weights": predict_fn.weights,
         "weights_sha256": predict_fn.weights_sha256,
         "domain": predict_fn.domain,
-        "smoothing_sigma": predict_fn.smoothing_sigma if smoothing_sigma is None else smoothing_sigma,
-        "stride": stride,
+        "smoothing_sigma": predict_fn.smoothing_sigma if sigma is None else sigma,
+        "stride": options.stride,
         "precision": predict_fn.precision,
     }
-    return _write(predictions, source, source.path, output_dir, about, maps=maps, overlay=overlay)
+    return _write(predictions, source, source.path, output_dir, about, maps=options.maps, overlay=options.overlay)
 
 
 def predict_remotely(
@@ -177,16 +182,21 @@ def _write(
     """Writes predictions as they come, maps from the frame `first` on, and the summary at the end."""
     started = time.perf_counter()
     count = 0
-    with _PngWriter() as png, _overlay_writer(output_dir, source, overlay) as overlay_writer:
+    with (
+        Background(os.cpu_count(), _PENDING_MAPS) as png,
+        _overlay_writer(output_dir, source, overlay) as overlay_writer,
+        # The frames of a video are drawn and encoded one after the other.
+        Background(1, _PENDING_FRAMES) as drawing,
+    ):
         for prediction in tqdm.tqdm(predictions, total=source.frame_count or None, unit="frame", desc="predicting"):
             count += 1
             name = _png_name(prediction.index)
             if maps and prediction.index >= first:
-                png.write(paths.join(output_dir, MAPS, name), prediction.saliency_map)
+                png.do(_write_png, paths.join(output_dir, MAPS, name), prediction.saliency_map)
             if prediction.conspicuity_maps is not None:
-                png.write(paths.join(output_dir, CONSPICUITY, name), _strip(prediction))
+                png.do(_write_png, paths.join(output_dir, CONSPICUITY, name), _strip(prediction))
             if overlay_writer is not None:
-                overlay_writer.write(rendering.overlay(prediction.frame, prediction.saliency_map))
+                drawing.do(_draw, overlay_writer, prediction)
     seconds = time.perf_counter() - started
     summary = {
         "input": input_path,
@@ -201,6 +211,14 @@ def _write(
     paths.write_bytes(paths.join(output_dir, SUMMARY), json.dumps(summary, indent=2).encode() + b"\n")
     print(f"{count} frames in {seconds:.1f} s: {paths.join(output_dir, OVERLAY if overlay else SUMMARY)}")
     return summary
+
+
+def _write_png(path: str, image: np.ndarray) -> None:
+    paths.write_bytes(path, video.png_bytes(image))
+
+
+def _draw(writer: video.VideoWriter, prediction: Prediction) -> None:
+    writer.write(rendering.overlay(prediction.frame, prediction.saliency_map))
 
 
 def _png_name(index: int) -> str:
@@ -274,25 +292,3 @@ def _overlay_writer(output_dir: str, source: video.FrameSource, wanted: bool) ->
         return
     with video.VideoWriter(paths.join(output_dir, OVERLAY), source.size, source.frame_rate) as writer:
         yield writer
-
-
-class _PngWriter:
-    """Compresses and writes PNG files beside the network, a bounded number at a time."""
-
-    def __init__(self) -> None:
-        self._pool = concurrent.futures.ThreadPoolExecutor(os.cpu_count())
-        self._pending: list[concurrent.futures.Future] = []
-
-    def write(self, path: str, image: np.ndarray) -> None:
-        if len(self._pending) >= _PENDING_WRITES:
-            self._pending.pop(0).result()
-        self._pending.append(self._pool.submit(lambda: paths.write_bytes(path, video.png_bytes(image))))
-
-    def __enter__(self) -> "_PngWriter":
-        return self
-
-    def __exit__(self, error_type: type | None, *_: object) -> None:
-        self._pool.shutdown(cancel_futures=error_type is not None)
-        if error_type is None:
-            for pending in self._pending:
-                pending.result()

@@ -1,7 +1,9 @@
 """From the network's map to the published one: smoothing, scaling to 255, resizing to the frame (section 4.2)."""
 
 import functools
+from collections.abc import Callable
 
+import cv2
 import numpy as np
 import tensorflow as tf
 from scipy import ndimage
@@ -25,14 +27,22 @@ def smooth(saliency_maps: tf.Tensor, sigma: float) -> tf.Tensor:
     if sigma <= 0:
         return saliency_maps
     *_, height, width = saliency_maps.shape
+    smoothed = _filter(height, width, sigma)(tf.reshape(saliency_maps, (-1, height, width)))
+    return tf.reshape(smoothed, tf.shape(saliency_maps))
+
+
+@functools.cache
+def _filter(height: int, width: int, sigma: float) -> Callable[[tf.Tensor], tf.Tensor]:
+    """The Gaussian filter of maps float32 [N,H,W], as a graph: outside of one, TensorFlow's loop costs more than it."""
     vertical, horizontal = smoothing_matrix(height, sigma), smoothing_matrix(width, sigma)
 
     def smoothed(saliency_map: tf.Tensor) -> tf.Tensor:
         return tf.matmul(vertical, tf.matmul(saliency_map, horizontal, transpose_b=True))
 
     # Map by map, since the last bits of a product of all maps depend on how many there are.
-    maps = tf.map_fn(smoothed, tf.reshape(saliency_maps, (-1, height, width)))
-    return tf.reshape(maps, tf.shape(saliency_maps))
+    return tf.function(
+        lambda maps: tf.map_fn(smoothed, maps), input_signature=[tf.TensorSpec((None, height, width), tf.float32)]
+    )
 
 
 def scale_peak(saliency_maps: tf.Tensor) -> tf.Tensor:
@@ -48,5 +58,6 @@ def finish(saliency_maps: tf.Tensor, sigma: float) -> tf.Tensor:
 
 def to_pixels(saliency_map: np.ndarray, size: tuple[int, int]) -> np.ndarray:
     """Resizes a map float32 [h,w] in 0..255 to (height, width) and rounds it to uint8."""
-    resized = preprocessing.resize(np.ascontiguousarray(saliency_map, np.float32), size)
-    return np.clip(np.rint(resized), 0, PEAK).astype(np.uint8)
+    resized = preprocessing.resize(np.clip(saliency_map, 0, PEAK, dtype=np.float32), size)
+    # Rounds, halves to even, and converts in one pass over the full size.
+    return cv2.convertScaleAbs(resized)

@@ -2,6 +2,7 @@
 
 import collections
 import dataclasses
+import itertools
 import json
 import os
 from collections.abc import Callable, Iterable, Iterator
@@ -11,18 +12,20 @@ import tensorflow as tf
 
 from hd2s_tf.data import paths, preprocessing
 from hd2s_tf.errors import BadInputError, RunError
-from hd2s_tf.inference import postprocessing, remote
+from hd2s_tf.inference import postprocessing, remote, windows
+from hd2s_tf.inference.background import prefetched
 from hd2s_tf.inference.domains import domain_index
-from hd2s_tf.inference.windows import Window, windows
+from hd2s_tf.inference.runs import DEFAULT_BATCH_SIZE, Run, StateRun, open_run
 from hd2s_tf.models import optimize
 from hd2s_tf.models import weights as weight_files
 from hd2s_tf.models.hd2s import CLIP_FRAMES, FRAME_SIZE, HD2S, SHAPING_ARGUMENTS, SMOOTHING_SIGMA
+from hd2s_tf.models.shared_windows import State, windows_of
 
 RANDOM_WEIGHTS = "random"
 DEFAULT_PRESET = "hd2s_tiny"
 
 # uint8 clips [B,T,H,W,3] and a domain's index in; saliency maps float32 [B,H,W] out, or with `conspicuity=True` a
-# pair of these and the conspicuity maps float32 [B,L,H,W].
+# pair of these and the conspicuity maps float32 [B,L,H,W]. It may have a method `run`; see `hd2s_tf.inference.runs`.
 PredictFn = Callable[..., np.ndarray | tuple[np.ndarray, np.ndarray]]
 
 
@@ -68,23 +71,48 @@ class ModelPredictFn:
         self.weights_sha256 = None if weights == RANDOM_WEIGHTS else weight_files.checksum(weights)
         self.precision = self.model.compute_dtype
         self._function = tf.function(self._call, reduce_retracing=True)
+        self._windows = windows_of(self.model)
+        self._start = tf.function(self._start_run)
+        self._advance = tf.function(self._advance_run)
 
     def __call__(self, clips: np.ndarray, conspicuity: bool = False) -> np.ndarray | tuple[np.ndarray, np.ndarray]:
         """Predicts; see `PredictFn`."""
         saliency_maps, conspicuity_maps = self._function(tf.constant(clips))
         return (saliency_maps.numpy(), conspicuity_maps.numpy()) if conspicuity else saliency_maps.numpy()
 
+    def run(self, frames: np.ndarray) -> Run:
+        """Opens a run; see `hd2s_tf.inference.runs.open_run`."""
+        return StateRun(self._start, self._advance, frames)
+
     def graph(self, batch_size: int) -> tf.types.experimental.ConcreteFunction:
         """The graph that a batch of clips runs through."""
         clips = tf.TensorSpec((batch_size, self.clip_frames, *FRAME_SIZE, 3), tf.uint8)
         return tf.function(self._call).get_concrete_function(clips)
 
+    def run_graph(self, batch_size: int) -> tf.types.experimental.ConcreteFunction:
+        """The graph that a batch of a run's frames runs through."""
+        context, frames = (
+            tf.TensorSpec((count, *FRAME_SIZE, 3), tf.uint8) for count in (self.clip_frames - 1, batch_size)
+        )
+        state = self._start.get_concrete_function(context).structured_outputs
+        return tf.function(self._advance_run).get_concrete_function(state, frames)
+
     def _call(self, clips: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         inputs = {"clip": preprocessing.scale(clips)}
         if self.model.domains:
-            inputs["domain"] = tf.fill([tf.shape(clips)[0]], self._domain_index)
+            inputs["domain"] = self._domains(clips)
         outputs = self.model(inputs, training=False)
         return outputs["saliency_map"], outputs["conspicuity_maps"]
+
+    def _start_run(self, frames: tf.Tensor) -> State:
+        return self._windows.start(preprocessing.scale(frames))
+
+    def _advance_run(self, state: State, frames: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, State]:
+        outputs, state = self._windows.advance(state, preprocessing.scale(frames), self._domains(frames))
+        return outputs["saliency_map"], outputs["conspicuity_maps"], state
+
+    def _domains(self, examples: tf.Tensor) -> tf.Tensor:
+        return tf.fill([tf.shape(examples)[0]], self._domain_index)
 
 
 def load_predict_fn(
@@ -174,7 +202,7 @@ def predict_video(
     predict_fn: PredictFn,
     frames: Iterable[np.ndarray],
     *,
-    batch_size: int = 4,
+    batch_size: int = DEFAULT_BATCH_SIZE,
     frame_size: tuple[int, int] = FRAME_SIZE,
     smoothing_sigma: float | None = None,
     stride: int = 1,
@@ -208,40 +236,54 @@ def predict_video(
     originals: collections.deque[np.ndarray] = collections.deque()
 
     def resized() -> Iterator[np.ndarray]:
-        for frame in frames:
+        pairs = ((frame, preprocessing.resize(frame, frame_size)) for frame in frames)
+        for frame, small in prefetched(pairs, batch_size):
             originals.append(frame)
-            yield preprocessing.resize(frame, frame_size)
+            yield small
 
-    stream = _predict_windows(
-        predict_fn, windows(resized(), clip_frames, stride), batch_size, conspicuity, smoothing_sigma, check_finite
+    predicted = _Predicted(predict_fn, conspicuity, smoothing_sigma, check_finite)
+    stream = (
+        predicted.of_runs(windows.runs(resized(), clip_frames, batch_size))
+        if stride == 1
+        else predicted.of_windows(windows.windows(resized(), clip_frames, stride), batch_size)
     )
     previous: tuple[int, np.ndarray] | None = None
-    for window, maps in stream:
-        first = window.frame if previous is None else previous[0] + 1
-        for index in range(first, window.frame + 1):
-            yield _prediction(index, originals.popleft(), _between(previous, (window.frame, maps), index))
-        previous = (window.frame, maps)
+    for number, maps in stream:
+        first = number if previous is None else previous[0] + 1
+        for index in range(first, number + 1):
+            yield _prediction(index, originals.popleft(), _between(previous, (number, maps), index))
+        previous = (number, maps)
 
 
-def _predict_windows(
-    predict_fn: PredictFn,
-    stream: Iterator[Window],
-    batch_size: int,
-    conspicuity: bool,
-    smoothing_sigma: float,
-    check_finite: bool,
-) -> Iterator[tuple[Window, np.ndarray]]:
-    """Yields each window with its finished maps, float32 [1+L,h,w]: saliency, then conspicuity if asked for."""
-    while batch := [window for _, window in zip(range(batch_size), stream, strict=False)]:
-        clips = np.stack([window.clip for window in batch])
-        if conspicuity:
-            saliency_maps, conspicuity_maps = predict_fn(clips, conspicuity=True)
+@dataclasses.dataclass(frozen=True)
+class _Predicted:
+    """Yields frames' numbers, in order, each with its finished maps, float32 [1+L,h,w]; see `predict_video`."""
+
+    predict_fn: PredictFn
+    conspicuity: bool
+    smoothing_sigma: float
+    check_finite: bool
+
+    def of_runs(self, video_runs: Iterator[windows.Run]) -> Iterator[tuple[int, np.ndarray]]:
+        for run in video_runs:
+            predict = open_run(self.predict_fn, run.context)
+            found = (pair for numbers, frames in run.batches for pair in self._finished(predict, numbers, frames))
+            yield from reversed(list(found)) if run.backwards else found
+
+    def of_windows(self, stream: Iterator[windows.Window], batch_size: int) -> Iterator[tuple[int, np.ndarray]]:
+        while batch := list(itertools.islice(stream, batch_size)):
+            clips = np.stack([window.clip for window in batch])
+            yield from self._finished(self.predict_fn, [window.frame for window in batch], clips)
+
+    def _finished(self, predict: Callable, numbers: list[int], inputs: np.ndarray) -> Iterator[tuple[int, np.ndarray]]:
+        if self.conspicuity:
+            saliency_maps, conspicuity_maps = predict(inputs, conspicuity=True)
             maps = np.concatenate([saliency_maps[:, np.newaxis], conspicuity_maps], 1)
         else:
-            maps = predict_fn(clips)[:, np.newaxis]
-        if check_finite and not np.isfinite(maps).all():
-            raise RunError(f"frames {batch[0].frame} to {batch[-1].frame}: the network's maps are not finite")
-        yield from zip(batch, postprocessing.finish(maps.astype(np.float32), smoothing_sigma).numpy(), strict=True)
+            maps = predict(inputs)[:, np.newaxis]
+        if self.check_finite and not np.isfinite(maps).all():
+            raise RunError(f"frames {min(numbers)} to {max(numbers)}: the network's maps are not finite")
+        return zip(numbers, postprocessing.finish(maps.astype(np.float32), self.smoothing_sigma).numpy(), strict=True)
 
 
 def _between(previous: tuple[int, np.ndarray] | None, following: tuple[int, np.ndarray], index: int) -> np.ndarray:

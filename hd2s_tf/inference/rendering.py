@@ -4,6 +4,14 @@ import cv2
 import numpy as np
 
 _STRENGTH = 0.65
+# For each value of a saliency map: the share of the frame that is kept, 0..255, and the heat that is added to it.
+_SHARES = cv2.convertScaleAbs(np.arange(256, dtype=np.uint8), alpha=_STRENGTH)
+_KEPT = cv2.bitwise_not(_SHARES)
+_HEAT = cv2.multiply(
+    cv2.cvtColor(cv2.applyColorMap(np.arange(256, dtype=np.uint8), cv2.COLORMAP_JET), cv2.COLOR_BGR2RGB),
+    cv2.merge([_SHARES] * 3),
+    scale=1 / 255,
+)
 
 
 def overlay(frame: np.ndarray, saliency_map: np.ndarray) -> np.ndarray:
@@ -16,10 +24,8 @@ def overlay(frame: np.ndarray, saliency_map: np.ndarray) -> np.ndarray:
     Returns:
       uint8 RGB [H,W,3].
     """
-    heat = cv2.cvtColor(cv2.applyColorMap(saliency_map, cv2.COLORMAP_JET), cv2.COLOR_BGR2RGB)
-    share = cv2.merge([cv2.convertScaleAbs(saliency_map, alpha=_STRENGTH)] * 3)
-    kept = cv2.multiply(frame, cv2.bitwise_not(share), scale=1 / 255)
-    return cv2.add(kept, cv2.multiply(heat, share, scale=1 / 255))
+    kept = cv2.cvtColor(cv2.LUT(saliency_map, _KEPT), cv2.COLOR_GRAY2RGB)
+    return cv2.add(cv2.multiply(frame, kept, scale=1 / 255), cv2.applyColorMap(saliency_map, _HEAT))
 
 
 def conspicuity_strip(saliency_map: np.ndarray, conspicuity_maps: np.ndarray) -> np.ndarray:

@@ -6,6 +6,7 @@ theirs hold the T-1 frames *after* them, in reversed time. A video that ends too
 
 import collections
 import dataclasses
+import itertools
 from collections.abc import Iterable, Iterator
 
 import numpy as np
@@ -74,3 +75,55 @@ def windows(frames: Iterable[np.ndarray], clip_frames: int, stride: int = 1) -> 
         predicted += stride
     if predicted - stride < count - 1:
         yield window(count - 1, count)
+
+
+@dataclasses.dataclass(frozen=True)
+class Run:
+    """Windows whose frames follow each other, in the network's order of time: each ends one frame after the one before.
+
+    Attributes:
+      context: uint8 [T-1,H,W,3], the frames of the first window before its last one.
+      batches: the numbers of the next frames, which are also the ones predicted, and the frames, uint8 [N,H,W,3].
+      backwards: whether the numbers fall.
+    """
+
+    context: np.ndarray
+    batches: Iterator[tuple[list[int], np.ndarray]]
+    backwards: bool
+
+
+def runs(frames: Iterable[np.ndarray], clip_frames: int, batch_size: int) -> Iterator[Run]:
+    """Yields a video's windows as runs: the reversed ones, the last of them first, and all others.
+
+    The batches of a run must be taken before the next run. Those of the second end before multiples of `batch_size`, so
+    that who begins in the middle of a video makes the same ones.
+
+    Args:
+      frames: uint8 [H,W,3] each, all of one size.
+      clip_frames: T.
+      batch_size: the most frames of a batch.
+    """
+    frames = iter(frames)
+    opening = list(itertools.islice(frames, 2 * clip_frames - 2))
+    if not opening:
+        return
+    context = clip_frames - 1
+    reversed_count = min(len(opening), context)
+    order = preprocessing.reflected(np.arange(reversed_count + context)[::-1], len(opening))
+    first, rest = order[:context], order[context:]
+    batches = _batches(((int(index), opening[index]) for index in rest), batch_size, batch_size)
+    yield Run(np.stack([opening[index] for index in first]), batches, backwards=True)
+    if len(opening) > context:
+        following = enumerate(itertools.chain(opening[context:], frames), context)
+        batches = _batches(following, batch_size, batch_size - context % batch_size)
+        yield Run(np.stack(opening[:context]), batches, backwards=False)
+
+
+def _batches(
+    numbered: Iterator[tuple[int, np.ndarray]], batch_size: int, first_size: int
+) -> Iterator[tuple[list[int], np.ndarray]]:
+    size = first_size
+    while batch := list(itertools.islice(numbered, size)):
+        numbers, images = zip(*batch, strict=True)
+        yield list(numbers), np.stack(images)
+        size = batch_size

@@ -203,7 +203,10 @@ class HD2S(keras.Model):
     def level_features(self, clip: tf.Tensor, training: bool = False) -> list[tf.Tensor]:
         """Encodes clips [B,T,H,W,3] and reduces time: features [B,h,w,C] of each level, shallow to deep."""
         self._check_clip(clip.shape)
-        endpoints = self.encoder(clip, training=training)
+        return self.reduce_time(self.encoder(clip, training=training), training)
+
+    def reduce_time(self, endpoints: dict[str, tf.Tensor], training: bool = False) -> list[tf.Tensor]:
+        """Features [B,h,w,C] of each level, shallow to deep, from the encoder's endpoints."""
         return [
             reduction(endpoints[ENDPOINT_OF_LEVEL[level]], training=training)
             for level, reduction in zip(self.levels, self.temporal_reductions, strict=True)

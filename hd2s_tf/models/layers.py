@@ -105,7 +105,20 @@ class ConvolutionUnit(layers.Layer):
         """Applies the unit; see the class."""
         if self._pads:
             features = pad(features, tuple(side // 2 for side in self.kernel_size))
-        features = self.convolution(features)
+        return self._activate(self.convolution(features), domain, training)
+
+    def over_taps(self, features: tf.Tensor, first: int = 0, last: int | None = None) -> tf.Tensor:
+        """Applies the unit, in inference, with the kernel's positions over time from `first` to before `last` only.
+
+        Features [B,T,1..,C] are neither padded nor strided over; returns [B,T-(last-first)+1,...,filters].
+        """
+        kernel = tf.convert_to_tensor(self.convolution.kernel)[first:last]
+        features = tf.nn.conv3d(features, kernel, (1, 1, 1, 1, 1), "VALID")
+        if self.convolution.use_bias:
+            features = tf.nn.bias_add(features, tf.convert_to_tensor(self.convolution.bias))
+        return self._activate(features)
+
+    def _activate(self, features: tf.Tensor, domain: tf.Tensor | None = None, training: bool = False) -> tf.Tensor:
         if self.normalization_settings.domains:
             features = self.normalization(features, domain, training=training)
         elif self.normalization is not None:

@@ -98,8 +98,16 @@ class S3D(keras.Model):
 
     def call(self, clip: tf.Tensor, training: bool = False) -> dict[str, tf.Tensor]:
         """Encodes; see the class."""
-        features, endpoints = clip, {}
-        for name, kind, sizes in LAYERS:
+        return self._run(LAYERS, clip, training)
+
+    def after(self, layer: str, features: tf.Tensor, training: bool = False) -> dict[str, tf.Tensor]:
+        """The endpoints behind a layer of `LAYERS`, from what that layer returned, [B,T',H',W',C]."""
+        names = [name for name, *_ in LAYERS]
+        return self._run(LAYERS[names.index(layer) + 1 :], features, training)
+
+    def _run(self, table: tuple, features: tf.Tensor, training: bool) -> dict[str, tf.Tensor]:
+        endpoints = {}
+        for name, kind, sizes in table:
             if kind == "endpoint":
                 endpoints[name] = features
                 if name == self.last:

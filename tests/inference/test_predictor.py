@@ -3,7 +3,8 @@ import pytest
 
 from hd2s_tf.errors import BadInputError, RunError
 from hd2s_tf.inference.domains import domain_index
-from hd2s_tf.inference.predictor import load_predict_fn, predict_video
+from hd2s_tf.inference.predictor import ModelPredictFn, load_predict_fn, predict_video
+from hd2s_tf.models.hd2s import HD2S
 
 
 def _last_pixel(clips):
@@ -27,6 +28,38 @@ def test_one_map_a_frame_in_order(count, batch_size):
         assert prediction.saliency_map.argmax() // 192 == prediction.index
         assert prediction.saliency_map.max() == 255
         assert (prediction.frame == prediction.index).all()
+
+
+@pytest.fixture(scope="module")
+def random_predict_fn():
+    """Of a narrow model with random weights."""
+    return ModelPredictFn(HD2S.from_preset("hd2s_tiny", weights=None, width_multiplier=0.125, levels=(1, 2)))
+
+
+@pytest.mark.parametrize("count", [1, 2, 7, 14, 15, 16, 17, 23, 29, 30, 31, 32, 33, 41, 50])
+def test_a_videos_maps_are_those_of_its_windows_one_by_one(random_predict_fn, count):
+    frames = np.random.default_rng(count).integers(0, 256, (count, 32, 64, 3), np.uint8)
+    options = {"frame_size": (32, 64), "smoothing_sigma": 0, "conspicuity": True}
+    found = list(predict_video(random_predict_fn, frames, **options))
+    # A function has no runs of its own, so that every window is predicted whole.
+    expected = predict_video(lambda clips, **more: random_predict_fn(clips, **more), frames, **options)
+    for prediction, other in zip(found, expected, strict=True):
+        assert prediction.index == other.index
+        np.testing.assert_allclose(prediction.network_map, other.network_map, rtol=0, atol=255e-5)
+        assert np.abs(prediction.conspicuity_maps.astype(int) - other.conspicuity_maps).max() <= 1
+
+
+def test_a_long_video_is_read_no_further_than_needed():
+    read = []
+
+    def frames():
+        for frame in _frames(100):
+            read.append(frame)
+            yield frame
+
+    for prediction in predict_video(_last_pixel, frames(), batch_size=4, smoothing_sigma=0):
+        # The reversed windows need 30 frames; a batch is predicted and another one read ahead.
+        assert len(read) <= max(30, prediction.index + 4) + 4 + 1
 
 
 def test_a_stride_interpolates_between_predicted_maps():

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from hd2s_tf.inference.windows import window_indices, windows
+from hd2s_tf.inference.windows import runs, window_indices, windows
 
 T = 16
 
@@ -65,3 +65,24 @@ def test_indices_of_a_window():
     assert window_indices(20, 100, 4).tolist() == [17, 18, 19, 20]
     assert window_indices(1, 100, 4).tolist() == [4, 3, 2, 1]
     assert window_indices(1, 3, 4).tolist() == [1, 2, 2, 1]
+
+
+@pytest.mark.parametrize("count", range(1, 51))
+@pytest.mark.parametrize("batch_size", [1, 4, 8])
+def test_runs_hold_the_same_windows(count, batch_size):
+    found = {}
+    for run in runs(_frames(count), T, batch_size):
+        known = run.context[:, 0, 0, 0].tolist()
+        assert len(known) == T - 1
+        for numbers, images in run.batches:
+            assert len(numbers) == len(images) <= batch_size
+            assert numbers == sorted(numbers, reverse=run.backwards)
+            assert run.backwards or (numbers[-1] + 1) % batch_size == 0 or numbers[-1] == count - 1
+            for number, image in zip(numbers, images, strict=True):
+                known = [*known[1 - T :], image[0, 0, 0]]
+                found[number] = known
+    assert found == _seen(count)
+
+
+def test_an_empty_video_has_no_runs():
+    assert not list(runs(_frames(0), T, 8))

@@ -24,6 +24,7 @@ from tensorflow_serving.config import model_server_config_pb2
 from hd2s_tf.data import video
 from hd2s_tf.errors import BadInputError
 from hd2s_tf.export import saved_model
+from hd2s_tf.export.frame_runs import run_indices
 from hd2s_tf.inference import predictor, remote
 from hd2s_tf.inference.windows import window_indices
 from hd2s_tf.models.hd2s import HD2S
@@ -138,8 +139,10 @@ def test_the_description(exported):
 
 @pytest.mark.parametrize("count, skip", [(1, 0), (5, 0), (16, 15), (20, 3), (31, 0), (47, 15)])
 def test_windows_in_the_graph_are_those_of_python(count, skip):
-    expected = [window_indices(frame, count, 16) for frame in range(skip, count)]
-    assert (saved_model.window_indices(tf.constant(count), tf.constant(skip), 16).numpy() == expected).all()
+    backwards, forwards = (run.numpy() for run in run_indices(tf.constant(count), tf.constant(skip), 16))
+    found = [run[end - 15 : end + 1] for run in (backwards, forwards) for end in range(15, len(run))]
+    assert sorted(window[-1] for window in found) == list(range(skip, count))
+    assert all((window == window_indices(window[-1], count, 16)).all() for window in found)
 
 
 def _encoded(extension, size, channels):

@@ -1,0 +1,62 @@
+"""Saliency of a camera's frames, each as soon as it is there."""
+
+import numpy as np
+
+from hd2s_tf.data import preprocessing
+from hd2s_tf.errors import BadInputError, RunError
+from hd2s_tf.inference import postprocessing
+from hd2s_tf.inference.predictor import PredictFn
+from hd2s_tf.inference.runs import Run, open_run
+from hd2s_tf.models.hd2s import CLIP_FRAMES, FRAME_SIZE, SMOOTHING_SIGMA
+
+
+class SaliencyStream:
+    """Predicts frame by frame from what has been seen so far, with memory that does not grow.
+
+    The network sees T frames (16). The first T-1 have no map: `predict_video` predicts theirs from frames that come
+    after them, which a camera has not taken yet. From then on the maps are those of `predict_video`, and each takes
+    what its frame adds to the windows before.
+
+    Args:
+      predict_fn: see `hd2s_tf.inference.predictor.PredictFn`; one of weights computes what windows share once.
+      frame_size: (height, width) at which the network sees the frames.
+      smoothing_sigma: of the Gaussian filter, in pixels of its maps; None for what `predict_fn` says it needs, or 5.
+    """
+
+    def __init__(
+        self, predict_fn: PredictFn, frame_size: tuple[int, int] = FRAME_SIZE, smoothing_sigma: float | None = None
+    ) -> None:
+        if smoothing_sigma is None:
+            smoothing_sigma = getattr(predict_fn, "smoothing_sigma", SMOOTHING_SIGMA)
+        self._predict_fn, self._frame_size, self._smoothing_sigma = predict_fn, frame_size, smoothing_sigma
+        self._context_frames = getattr(predict_fn, "clip_frames", CLIP_FRAMES) - 1
+        self._opening: list[np.ndarray] = []
+        self._run: Run | None = None
+
+    def push(self, frame: np.ndarray) -> np.ndarray | None:
+        """Predicts where people look in the next frame.
+
+        Args:
+          frame: uint8 RGB [H,W,3].
+
+        Returns:
+          Its saliency map, uint8 [H,W]; None for the first T-1 frames.
+
+        Raises:
+          BadInputError: a frame of another shape or type.
+          RunError: the network's answer is not finite.
+        """
+        if frame.ndim != 3 or frame.shape[2] != 3 or frame.dtype != np.uint8:
+            raise BadInputError(f"the frame is {frame.dtype} {list(frame.shape)}: it must be uint8 [H,W,3]")
+        resized = preprocessing.resize(frame, self._frame_size)
+        if self._run is None:
+            self._opening.append(resized)
+            if len(self._opening) == self._context_frames:
+                self._run = open_run(self._predict_fn, np.stack(self._opening))
+                self._opening.clear()
+            return None
+        network_map = self._run(resized[np.newaxis])
+        if not np.isfinite(network_map).all():
+            raise RunError("the network's map is not finite")
+        finished = postprocessing.finish(network_map.astype(np.float32), self._smoothing_sigma).numpy()
+        return postprocessing.to_pixels(finished[0], frame.shape[:2])

@@ -1,0 +1,8 @@
+"""The flags of what is predicted and where to, which local prediction and the client of a server share."""
+
+from absl import flags
+
+INPUT = flags.DEFINE_string("input", None, "Video file, folder of frames, or image.", required=True)
+OUTPUT_DIR = flags.DEFINE_string("output_dir", None, "Folder to write to.", required=True)
+OVERLAY = flags.DEFINE_bool("overlay", True, "Whether to write overlay.mp4.")
+OVERWRITE = flags.DEFINE_bool("overwrite", False, "Whether to replace an earlier output.")
