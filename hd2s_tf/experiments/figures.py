@@ -77,7 +77,8 @@ class Figures:
             model = load_predict_fn(self._weights(training, seed), domain=domain).model
             # The fusion sees the maps deep to shallow.
             kernel = model.fusion.kernel.numpy()[model.domains.index(domain) if domain else 0][::-1]
-            axes.bar([f"{level}" for level in LEVELS], kernel, color=[f"C{level}" for level in LEVELS])
+            axes.bar(LEVELS, kernel, color=[f"C{level}" for level in LEVELS])
+            axes.set_xticks(LEVELS)
             axes.axhline(0, color="black", linewidth=0.8)
             axes.set_title(name)
             axes.set_xlabel("conspicuity map, shallow to deep")
