@@ -58,7 +58,7 @@ def _graph(model: HD2S) -> tf.types.experimental.PolymorphicFunction:
     """The network with folded batch normalisation."""
     predict_fn = ModelPredictFn(model)
     clips = tf.TensorSpec((None, CLIP_FRAMES, *FRAME_SIZE, 3), tf.uint8, name="clip")
-    return tf.function(lambda clip: predict_fn._call(clip)[0], input_signature=(clips,))
+    return tf.function(lambda clip: predict_fn.maps(clip)[0], input_signature=(clips,))
 
 
 def _onnxruntime(graph: tf.types.experimental.PolymorphicFunction) -> Callable[[np.ndarray], np.ndarray]:

@@ -72,7 +72,7 @@ class TorchNetwork:
             parts = [unit] if isinstance(unit, ConvolutionUnit) else [unit.depthwise, unit.pointwise]
             for part in parts:
                 features = self._unit(part, features)
-            if unit.name in network._last_units:
+            if unit.name in network.last_units:
                 features = F.interpolate(features, scale_factor=2, mode="bilinear", align_corners=False)
         return torch.sigmoid(F.conv2d(features, self._kernel(network.to_map), self._tensor(network.to_map.bias)))
 

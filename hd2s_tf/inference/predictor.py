@@ -70,7 +70,7 @@ class ModelPredictFn:
         self.weights = weights
         self.weights_sha256 = None if weights == RANDOM_WEIGHTS else weight_files.checksum(weights)
         self.precision = self.model.compute_dtype
-        self._function = tf.function(self._call, reduce_retracing=True)
+        self._function = tf.function(self.maps, reduce_retracing=True)
         self._windows = windows_of(self.model)
         self._start = tf.function(self._start_run)
         self._advance = tf.function(self._advance_run)
@@ -87,7 +87,7 @@ class ModelPredictFn:
     def graph(self, batch_size: int) -> tf.types.experimental.ConcreteFunction:
         """The graph that a batch of clips runs through."""
         clips = tf.TensorSpec((batch_size, self.clip_frames, *FRAME_SIZE, 3), tf.uint8)
-        return tf.function(self._call).get_concrete_function(clips)
+        return tf.function(self.maps).get_concrete_function(clips)
 
     def run_graph(self, batch_size: int) -> tf.types.experimental.ConcreteFunction:
         """The graph that a batch of a run's frames runs through."""
@@ -97,7 +97,8 @@ class ModelPredictFn:
         state = self._start.get_concrete_function(context).structured_outputs
         return tf.function(self._advance_run).get_concrete_function(state, frames)
 
-    def _call(self, clips: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+    def maps(self, clips: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        """Saliency maps [B,H,W] and conspicuity maps [B,L,H,W] of clips uint8 [B,T,H,W,3], within a graph."""
         inputs = {"clip": preprocessing.scale(clips)}
         if self.model.domains:
             inputs["domain"] = self._domains(clips)

@@ -83,7 +83,7 @@ class ConspicuityNetwork(layers.Layer):
                 **{key: Normalization(**value) for key, value in normalization.items()}
             )
         self.level, self.width_multiplier, self.normalization_settings = level, width_multiplier, normalization
-        self.units, self._last_units = [], []
+        self.units, self.last_units = [], []
         for number, (width, count) in enumerate(STAGES[level], 1):
             filters = scaled_width(width, width_multiplier)
             self.units.append(
@@ -93,7 +93,7 @@ class ConspicuityNetwork(layers.Layer):
                 self.units.append(
                     DepthwiseSeparableUnit(filters, normalization.separable, name=f"stage{number}_unit{unit}")
                 )
-            self._last_units.append(self.units[-1].name)
+            self.last_units.append(self.units[-1].name)
         self.upsampling = layers.UpSampling2D(2, interpolation="bilinear", name="upsampling")
         self.to_map = layers.Conv2D(1, 1, name="to_map")
 
@@ -104,7 +104,7 @@ class ConspicuityNetwork(layers.Layer):
         """Decodes; see the class."""
         for unit in self.units:
             features = unit(features, domain, training=training)
-            if unit.name in self._last_units:
+            if unit.name in self.last_units:
                 features = self.upsampling(features)
         return tf.sigmoid(tf.cast(self.to_map(features)[..., 0], tf.float32))
 
