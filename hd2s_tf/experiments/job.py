@@ -15,7 +15,7 @@ from hd2s_tf.evaluation.protocol import METRICS, Protocol
 from hd2s_tf.evaluation.tables import METRICS_FILE
 from hd2s_tf.experiments import figures, matrices, tables
 from hd2s_tf.experiments.matrices import Matrix, Row, Training
-from hd2s_tf.training import loop
+from hd2s_tf.training import loop, settings
 
 ALL, FIGURES = "all", "figures"
 _TESTS = "tests"
@@ -131,9 +131,11 @@ def recipe(
 
 def _check_same(path: str, config: ml_collections.ConfigDict) -> None:
     """Refuses to take a training of other settings for this one."""
-    there = json.loads(paths.read_bytes(path))
-    there.pop("trained_on", None)
-    wanted = json.loads(config.to_json_best_effort())
-    different = sorted(name for name in wanted if there.get(name) != wanted[name])
+    # A setting that the run does not know came later: the run had what is now its default.
+    there, wanted = settings.paper(), json.loads(config.to_json_best_effort())
+    written = json.loads(paths.read_bytes(path))
+    there.update({name: value for name, value in written.items() if name in there})
+    there = json.loads(there.to_json_best_effort())
+    different = sorted(name for name in wanted if there[name] != wanted[name])
     if different:
         raise BadInputError(f"{path}: trained with other settings of {', '.join(different)}: give another --workdir")

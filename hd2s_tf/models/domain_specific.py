@@ -129,7 +129,12 @@ class DomainFusion(layers.Layer):
     """A 1x1 convolution to one channel with weights of its own for every domain (section 3.3).
 
     Call with maps [B,H,W,C] and domain int32 [B]; returns logits [B,H,W]. `domains=1` is the plain fusion.
+
+    It starts as the mean of the maps, from 0 to 1, stretched over `RANGE` logits around zero. A random start has negative
+    weights and little contrast, and takes long to leave them: its gradient is that of a few numbers.
     """
+
+    RANGE = 8.0
 
     def __init__(self, domains: int = 1, **kwargs) -> None:
         super().__init__(autocast=False, **kwargs)
@@ -140,13 +145,17 @@ class DomainFusion(layers.Layer):
         channels = maps_shape[-1]
         self.kernel = self.add_weight(
             shape=(self.domains, channels),
-            initializer=keras.initializers.VarianceScaling(2.0, "fan_out", "uniform", seed=channels),
+            initializer=keras.initializers.Constant(self.RANGE / channels),
             name="kernel",
             autocast=False,
             dtype="float32",
         )
         self.bias = self.add_weight(
-            shape=(self.domains,), initializer="zeros", name="bias", autocast=False, dtype="float32"
+            shape=(self.domains,),
+            initializer=keras.initializers.Constant(-self.RANGE / 2),
+            name="bias",
+            autocast=False,
+            dtype="float32",
         )
 
     def call(self, maps: tf.Tensor, domain: tf.Tensor) -> tf.Tensor:

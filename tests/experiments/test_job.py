@@ -56,6 +56,11 @@ def test_a_row_is_trained_and_tested_once(config, data_root, tmp_path):
     assert bench.results(one, (3,))[0].mean("nss") == result.mean("nss")
     assert {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*") if path.is_file()} == written
 
+    # As written before a setting existed.
+    del made["model"]["recompute"]
+    (folder / "config.json").write_text(json.dumps(made))
+    assert bench.results(one, (3,))[0].mean("nss") == result.mean("nss")
+
     config.recipe.optimizer.updates = 3
     with pytest.raises(BadInputError, match="other settings of optimizer"):
         bench.results(one, (3,))

@@ -75,6 +75,13 @@ def test_fusion_weighs_by_domain():
     np.testing.assert_allclose(layer(maps, tf.constant([0, 1]))[:, 0, 0], [16, 21])
 
 
+@pytest.mark.parametrize("channels", [1, 4])
+def test_fusion_starts_as_the_mean_of_the_maps_stretched(channels):
+    maps = np.random.default_rng(0).random((2, 3, 5, channels), np.float32)
+    logits = domain_specific.DomainFusion(2)(tf.constant(maps), tf.constant([0, 1]))
+    np.testing.assert_allclose(logits, 8 * maps.mean(-1) - 4, atol=1e-5)
+
+
 @pytest.mark.parametrize("sigma", [0.3, 1.0, 5.0, 10.0, 30.0])
 def test_smoothing_kernel_is_gaussian_and_sums_to_one(sigma):
     layer = domain_specific.GaussianSmoothing(1)
