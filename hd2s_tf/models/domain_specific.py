@@ -130,8 +130,8 @@ class DomainFusion(layers.Layer):
 
     Call with maps [B,H,W,C] and domain int32 [B]; returns logits [B,H,W]. `domains=1` is the plain fusion.
 
-    It starts as the mean of the maps, from 0 to 1, stretched over `RANGE` logits around zero. A random start has negative
-    weights and little contrast, and takes long to leave them: its gradient is that of a few numbers.
+    It starts as the mean of the maps, from 0 to 1, stretched over `RANGE` logits around zero. A random start has
+    negative weights and little contrast, and short trainings do not leave it.
     """
 
     RANGE = 8.0

@@ -11,6 +11,7 @@ import keras
 import tensorflow as tf
 from keras import layers
 
+from hd2s_tf.models.convolution import Convolution2D, Convolution3D
 from hd2s_tf.models.domain_specific import DomainBatchNormalization
 from hd2s_tf.models.normalization import BatchNormalization
 
@@ -94,7 +95,7 @@ class ConvolutionUnit(layers.Layer):
         if depthwise:
             self.convolution = layers.DepthwiseConv2D(self.kernel_size, depthwise_initializer="he_normal", **common)
         else:
-            kind = {2: layers.Conv2D, 3: layers.Conv3D}[len(self.kernel_size)]
+            kind = {2: Convolution2D, 3: Convolution3D}[len(self.kernel_size)]
             self.convolution = kind(filters, self.kernel_size, kernel_initializer="he_normal", **common)
         self.normalization = None if normalization.in_convolution else normalization.layer("normalization")
 
@@ -105,7 +106,8 @@ class ConvolutionUnit(layers.Layer):
         """Applies the unit; see the class."""
         if self._pads:
             features = pad(features, tuple(side // 2 for side in self.kernel_size))
-        return self._activate(self.convolution(features), domain, training)
+        settings = {} if self.depthwise else {"training": training}
+        return self._activate(self.convolution(features, **settings), domain, training)
 
     def over_taps(self, features: tf.Tensor, first: int = 0, last: int | None = None) -> tf.Tensor:
         """Applies the unit, in inference, with the kernel's positions over time from `first` to before `last` only.
