@@ -47,6 +47,21 @@ def test_unit_ends_in_relu():
     np.testing.assert_array_equal(unit(features)[0, 0, :, 0], [0, 3])
 
 
+@pytest.mark.parametrize("shape", [(2, 4, 5, 6, 3), (1, 1, 1, 1, 2), (1, 2, 1, 7, 1)])
+def test_max_of_neighbours_is_one_pooling_in_three_dimensions(shape):
+    features = tf.constant(np.random.default_rng(0).normal(size=shape).astype(np.float32))
+    weights = tf.constant(np.random.default_rng(1).normal(size=shape).astype(np.float32))
+    gradients = []
+    for pool in (layers.max_of_neighbours, lambda x: tf.nn.max_pool3d(x, 3, 1, "SAME")):
+        with tf.GradientTape() as tape:
+            tape.watch(features)
+            pooled = pool(features)
+            loss = tf.reduce_sum(pooled * weights)
+        gradients.append((pooled, tape.gradient(loss, features)))
+    np.testing.assert_array_equal(gradients[0][0], gradients[1][0])
+    np.testing.assert_allclose(gradients[0][1], gradients[1][1], atol=1e-5)
+
+
 def test_max_pool_of_odd_window_starts_before_the_first_row():
     features = tf.reshape(tf.range(16.0), (1, 1, 4, 4, 1))
     pooled = layers.max_pool(features, (1, 3, 3), (1, 2, 2))
