@@ -8,24 +8,18 @@ with the frames that are missing.
 
 from absl import flags
 
-from hd2s_tf import command_line, prediction_flags
+from hd2s_tf import command_line, connection_flags, prediction_flags
 from hd2s_tf.prediction_flags import INPUT, OUTPUT_DIR, OVERLAY, OVERWRITE
 
 # So that --help lists them.
 flags.adopt_module_key_flags(prediction_flags)
+flags.adopt_module_key_flags(connection_flags)
 
 _SERVER = flags.DEFINE_string("server", None, "host:port", required=True)
 _MODEL_NAME = flags.DEFINE_string("model_name", "hd2s", "Model to ask.")
 _MODEL_VERSION = flags.DEFINE_integer("model_version", None, "Its version; default: the newest.")
 _DOMAIN = flags.DEFINE_string("domain", None, "Data set that a domain-specific model predicts for.")
-_DEADLINE = flags.DEFINE_float(
-    "deadline", 120.0, "Seconds a request may take, all attempts together.", lower_bound=0.01
-)
 _IN_FLIGHT = flags.DEFINE_integer("in_flight", 2, "Requests that wait for an answer at a time.", lower_bound=1)
-_TLS_CA = flags.DEFINE_string("tls_ca", None, "Certificate authority's file; with it the connection is encrypted.")
-_TLS_CERTIFICATE = flags.DEFINE_string("tls_certificate", None, "The client's certificate.")
-_TLS_KEY = flags.DEFINE_string("tls_key", None, "The client's key.")
-_TOKEN = flags.DEFINE_string("token", None, "Sent as a bearer token.")
 _RESUME = flags.DEFINE_bool("resume", False, "Whether to go on with an interrupted run.")
 
 
@@ -33,15 +27,8 @@ def main() -> None:
     """Parses the flags and predicts."""
     from hd2s_tf.inference import job, remote
 
-    connection = remote.Connection(
-        deadline=_DEADLINE.value,
-        tls_ca=_TLS_CA.value,
-        tls_certificate=_TLS_CERTIFICATE.value,
-        tls_key=_TLS_KEY.value,
-        token=_TOKEN.value,
-    )
     target = f"{_SERVER.value}/{_MODEL_NAME.value}"
-    with remote.ServedModel(target, connection, _MODEL_VERSION.value) as model:
+    with remote.ServedModel(target, connection_flags.connection(), _MODEL_VERSION.value) as model:
         job.predict_remotely(
             INPUT.value,
             OUTPUT_DIR.value,

@@ -14,7 +14,10 @@ predicted too, and the maps of every frame are written as <submission_dir>/<vide
 
 from absl import flags
 
-from hd2s_tf import command_line
+from hd2s_tf import command_line, connection_flags
+
+# So that --help lists them.
+flags.adopt_module_key_flags(connection_flags)
 
 _DATA_DIR = flags.DEFINE_string("data_dir", None, "Prepared data, or a data set's own folder.", required=True)
 _SPLIT = flags.DEFINE_string("split", "test", "train, validation, test (or all).")
@@ -26,7 +29,6 @@ _WEIGHTS = flags.DEFINE_string("weights", None, "A .weights.h5 file, 'auto', or 
 _SAVED_MODEL = flags.DEFINE_string("saved_model", None, "A SavedModel of tools/export_saved_model.py.")
 _PREDICTIONS = flags.DEFINE_string("predictions", None, "A folder of <video>/<frame>.png.")
 _SERVER = flags.DEFINE_string("server", None, "A served model, as host:port/model.")
-_DEADLINE = flags.DEFINE_float("deadline", 120.0, "Seconds a request to the server may take.", lower_bound=0.01)
 _PRESET = flags.DEFINE_string("preset", None, "Model; default: what the weights name, or hd2s_tiny.")
 _DOMAIN = flags.DEFINE_string("domain", None, "Data set that a domain-specific model predicts for.")
 _PRECISION = flags.DEFINE_enum("precision", "auto", ["auto", "float32", "bfloat16"], "Arithmetic of the network.")
@@ -67,7 +69,7 @@ def main() -> None:
         stride=_STRIDE.value,
         smoothing_sigma=_SMOOTHING_SIGMA.value,
         submission_dir=_SUBMISSION_DIR.value,
-        deadline=_DEADLINE.value,
+        connection=connection_flags.connection(),
     )
     choices = protocol.Protocol(round_to_8_bits=_ROUND.value, seed=_SEED.value, every=_EVERY.value)
     job.evaluate(

@@ -28,6 +28,7 @@ from hd2s_tf.evaluation.predictions import (
 from hd2s_tf.evaluation.protocol import Protocol
 from hd2s_tf.evaluation.submission import Submission
 from hd2s_tf.inference import remote
+from hd2s_tf.inference.connection import Connection
 from hd2s_tf.inference.predictor import load_predict_fn
 from hd2s_tf.inference.runs import DEFAULT_BATCH_SIZE
 
@@ -49,7 +50,7 @@ class Request:
       allow_missing: whether frames without a usable prediction and broken videos are left out instead of refused.
       batch_size, stride, smoothing_sigma: see `predict_video`.
       submission_dir: where to write the maps in the benchmark's layout, with the method's name last; None for nowhere.
-      deadline: seconds that a request to a server may take.
+      connection: how to reach a server.
     """
 
     target: str = "auto"
@@ -62,7 +63,7 @@ class Request:
     stride: int = 1
     smoothing_sigma: float | None = None
     submission_dir: str | None = None
-    deadline: float = remote.Connection.deadline
+    connection: Connection = Connection()
 
 
 def evaluate(
@@ -163,8 +164,7 @@ def _open_predictor(
 
         return BaselinePredictor(request.target.removeprefix(BASELINE_PREFIX), training), {"weights": request.target}
     if request.target.startswith(remote.SCHEME):
-        connection = remote.Connection(deadline=request.deadline)
-        predict_fn = remote.RemotePredictFn(request.target, request.domain, connection)
+        predict_fn = remote.RemotePredictFn(request.target, request.domain, request.connection)
     else:
         predict_fn = load_predict_fn(request.target, request.preset, request.domain, request.precision)
     about = {

@@ -30,6 +30,7 @@ from tensorflow_serving.apis import (
 
 from hd2s_tf.data import paths, preprocessing, video
 from hd2s_tf.errors import BadInputError, RunError
+from hd2s_tf.inference.connection import Connection
 from hd2s_tf.inference.domains import domain_index
 from hd2s_tf.models.hd2s import FRAME_SIZE
 
@@ -55,24 +56,6 @@ _OPTIONS = [
     ("grpc.initial_reconnect_backoff_ms", round(1000 * _FIRST_PAUSE)),
     ("grpc.max_reconnect_backoff_ms", round(1000 * _LONGEST_PAUSE)),
 ]
-
-
-@dataclasses.dataclass(frozen=True)
-class Connection:
-    """How to reach a server.
-
-    Attributes:
-      deadline: seconds that a request may take, all its attempts together.
-      tls_ca: file of the certificate authority; with it the connection is encrypted.
-      tls_certificate, tls_key: files of the client's certificate; both or none.
-      token: sent as `authorization: Bearer <token>`.
-    """
-
-    deadline: float = 120.0
-    tls_ca: str | None = None
-    tls_certificate: str | None = None
-    tls_key: str | None = None
-    token: str | None = None
 
 
 class ServedModel:
