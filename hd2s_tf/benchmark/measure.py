@@ -13,7 +13,7 @@ import tensorflow as tf
 
 _MATRIX_SIDE = 2048
 # Small enough where bfloat16 is computed in software.
-_BFLOAT16_SIDE = 512
+_FEATURES = (1, 4, 32, 48, 64)
 
 
 def seconds(function: Callable[[], object], repeats: int = 7, warmups: int = 2) -> float:
@@ -28,16 +28,26 @@ def seconds(function: Callable[[], object], repeats: int = 7, warmups: int = 2) 
     return statistics.median(taken)
 
 
-def matrix_product_rate(dtype: str = "float32", side: int = _MATRIX_SIDE) -> float:
+def matrix_product_rate(dtype: str = "float32") -> float:
     """The machine's rate of a product of two square matrices, in GFLOP/s."""
-    matrix = tf.cast(tf.random.normal((side, side), seed=0), dtype)
+    matrix = tf.cast(tf.random.normal((_MATRIX_SIDE, _MATRIX_SIDE), seed=0), dtype)
     product = tf.function(lambda: tf.reduce_sum(tf.matmul(matrix, matrix)))
-    return 2 * side**3 / seconds(lambda: product().numpy()) / 1e9
+    return 2 * _MATRIX_SIDE**3 / seconds(lambda: product().numpy()) / 1e9
 
 
 def bfloat16_pays() -> bool:
-    """Whether this machine has instructions for bfloat16: it multiplies at least half as fast as in float32."""
-    return matrix_product_rate("bfloat16", _BFLOAT16_SIDE) > 0.5 * matrix_product_rate("float32", _BFLOAT16_SIDE)
+    """Whether this machine has instructions for bfloat16: a convolution is no slower than in float32.
+
+    Of a convolution, since matrix products alone may be fast where convolutions are computed number by number.
+    """
+    return _convolution_seconds("bfloat16") < _convolution_seconds("float32")
+
+
+def _convolution_seconds(dtype: str) -> float:
+    features = tf.cast(tf.random.normal(_FEATURES, seed=0), dtype)
+    kernel = tf.cast(tf.random.normal((1, 3, 3, _FEATURES[-1], _FEATURES[-1]), seed=1), dtype)
+    convolution = tf.function(lambda: tf.reduce_sum(tf.nn.conv3d(features, kernel, [1] * 5, "SAME")))
+    return seconds(lambda: convolution().numpy())
 
 
 def gflop(function: tf.types.experimental.ConcreteFunction) -> float:
