@@ -57,14 +57,16 @@ def draw(path: str, results: dict[str, dict]) -> None:
     length.loglog(FRAME_COUNTS, [values["seconds"] for values in by_count], marker="o")
     length.set(xlabel="frames of 640x360", ylabel="seconds")
     memory.semilogx(FRAME_COUNTS, [values["peak_memory_mb"] for values in by_count], marker="o")
-    memory.set(xlabel="frames of 640x360", ylabel="peak memory, MB", ylim=(0, None))
+    memory.set(xlabel="frames of 640x360", ylabel="peak memory, MB")
     pixels = [height * width / 1000 for height, width in SIZES]
     area.plot(pixels, [results[f"{height}x{width}"]["ms_a_window"] for height, width in SIZES], marker="o")
-    area.set(xlabel="thousand pixels of the network's input", ylabel="ms a window", xlim=(0, None), ylim=(0, None))
+    area.set(xlabel="thousand pixels of the network's input", ylabel="ms a window", xlim=(0, None))
     rates = [results[f"{count} clients"]["frames_a_second"] for count in CLIENTS]
     clients.semilogx(CLIENTS, rates, marker="o", base=2)
-    clients.set(xlabel="clients", ylabel="frames a second, all together", ylim=(0, None))
+    clients.set(xlabel="clients", ylabel="frames a second, all together")
     clients.set_xticks(CLIENTS, CLIENTS)
+    for axes in (memory, area, clients):
+        axes.set_ylim(0, 1.1 * axes.get_ylim()[1])
     buffer = io.BytesIO()
     FigureCanvasAgg(figure).print_png(buffer)
     paths.write_bytes(path, buffer.getvalue())
