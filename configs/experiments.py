@@ -4,7 +4,7 @@ python tools/experiments.py --config=configs/experiments.py:gaze --matrix=all --
 python tools/experiments.py --config=configs/experiments.py:paper --matrix=table5 --data_root=prepared \\
     --workdir=runs/paper --config.recipe.init.encoder=s3d.weights.h5
 
-Cost: "gaze" three to five minutes a training on 2 cores, 25 of them for a seed; "paper" 500,000 clips a training,
+Cost: "gaze" two to eight minutes a training on 2 cores, 25 of them for a seed; "paper" 500,000 clips a training,
 planned for GPUs.
 Score: docs/experiments.md for "gaze"; "paper" was not yet run.
 """

@@ -153,6 +153,8 @@ def test_train_refuses_bad_input_in_one_line(run, tmp_path, arguments, message):
     [
         # Nothing listens on the first port.
         (["--server=127.0.0.1:1/hd2s", "--deadline=0.2"], 1, "127.0.0.1:1/hd2s: UNAVAILABLE"),
+        (["--server=127.0.0.1:1/hd2s", "--tls_ca={tmp}/missing.pem"], 2, "missing.pem: cannot be read"),
+        (["--server=127.0.0.1:1/hd2s", "--tls_key=key.pem"], 2, "needs both the certificate and the key"),
         (["--server=127.0.0.1/hd2s"], 2, "a served model is named as grpc://host:port/name"),
         (["--saved_model=missing"], 2, "missing: no such folder"),
         (["--saved_model=docs"], 2, "docs: not a version of a SavedModel of this project"),
