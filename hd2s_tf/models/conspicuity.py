@@ -104,9 +104,12 @@ class ConspicuityNetwork(layers.Layer):
         """Decodes; see the class."""
         for unit in self.units:
             features = unit(features, domain, training=training)
+            if unit is self.units[-1]:
+                # A sum over channels and an interpolation commute, and one channel is less to interpolate.
+                features = self.to_map(features)
             if unit.name in self.last_units:
                 features = self.upsampling(features)
-        return tf.sigmoid(tf.cast(self.to_map(features)[..., 0], tf.float32))
+        return tf.sigmoid(tf.cast(features[..., 0], tf.float32))
 
     def get_config(self) -> dict:
         """The constructor's arguments."""
