@@ -1,6 +1,7 @@
 """How everything is measured: medians, a process of its own, and the machine's own matrix-product rate."""
 
 import concurrent.futures
+import dataclasses
 import multiprocessing
 import os
 import resource
@@ -12,6 +13,8 @@ from collections.abc import Callable
 import tensorflow as tf
 
 _MATRIX_SIDE = 2048
+# In a row, of which the median counts.
+_PRODUCTS = 3
 # Small enough where bfloat16 is computed in software.
 _FEATURES = (1, 4, 32, 48, 64)
 
@@ -28,11 +31,36 @@ def seconds(function: Callable[[], object], repeats: int = 7, warmups: int = 2) 
     return statistics.median(taken)
 
 
-def matrix_product_rate(dtype: str = "float32") -> float:
-    """The machine's rate of a product of two square matrices, in GFLOP/s."""
+@dataclasses.dataclass(frozen=True)
+class Speed:
+    """How long a call takes beside the machine's own matrix products.
+
+    Attributes:
+      seconds: median wall time of a call.
+      matrix_product_gflops: median rate of a product of two square matrices, in GFLOP/s.
+      share: the median of the call's rate as a share of that of the product that followed it.
+    """
+
+    seconds: float
+    matrix_product_gflops: float
+    share: float
+
+
+def speed(
+    function: Callable[[], object], gflop: float, dtype: str = "float32", repeats: int = 7, warmups: int = 2
+) -> Speed:
+    """Calls a function of so many 10^9 operations and matrix products of `dtype` in turn, since machines drift."""
     matrix = tf.cast(tf.random.normal((_MATRIX_SIDE, _MATRIX_SIDE), seed=0), dtype)
     product = tf.function(lambda: tf.reduce_sum(tf.matmul(matrix, matrix)))
-    return 2 * _MATRIX_SIDE**3 / seconds(lambda: product().numpy()) / 1e9
+    taken, rates = [], []
+    for repeat in range(-warmups, repeats):
+        call = seconds(function, 1, 0)
+        rate = 2 * _MATRIX_SIDE**3 / seconds(lambda: product().numpy(), _PRODUCTS, 0) / 1e9
+        if repeat >= 0:
+            taken.append(call)
+            rates.append(rate)
+    shares = [gflop / call / rate for call, rate in zip(taken, rates, strict=True)]
+    return Speed(*(statistics.median(values) for values in (taken, rates, shares)))
 
 
 def bfloat16_pays() -> bool:

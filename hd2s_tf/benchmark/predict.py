@@ -43,17 +43,17 @@ def _one(preset: str, precision: str) -> dict:
 
     predict_fn = ModelPredictFn(HD2S.from_preset(preset, weights=None), precision=precision)
     generator = np.random.default_rng(0)
-    rate = measure.matrix_product_rate(precision)
-    result: dict = {"matrix_product_gflops": round(rate, 1)}
+    result: dict = {}
     for batch in BATCHES:
         clips = generator.integers(0, 256, (batch, predict_fn.clip_frames, *FRAME_SIZE, 3), np.uint8)
-        taken = measure.seconds(lambda clips=clips: predict_fn(clips)) / batch
-        work = measure.gflop(predict_fn.graph(batch)) / batch
+        work = measure.gflop(predict_fn.graph(batch))
+        speed = measure.speed(lambda clips=clips: predict_fn(clips), work, precision)
         result |= {
-            f"ms_a_window_batch{batch}": round(1000 * taken, 1),
-            f"gflops_batch{batch}": round(work / taken, 1),
-            f"share_of_matrix_products_batch{batch}": round(work / taken / rate, 3),
-            "gflop_a_window": round(work, 2),
+            f"ms_a_window_batch{batch}": round(1000 * speed.seconds / batch, 1),
+            f"gflops_batch{batch}": round(work / speed.seconds, 1),
+            f"share_of_matrix_products_batch{batch}": round(speed.share, 3),
+            "gflop_a_window": round(work / batch, 2),
+            "matrix_product_gflops": round(speed.matrix_product_gflops, 1),
         }
     frames = generator.integers(0, 256, (DEFAULT_BATCH_SIZE, *FRAME_SIZE, 3), np.uint8)
     run = predict_fn.run(generator.integers(0, 256, (predict_fn.clip_frames - 1, *FRAME_SIZE, 3), np.uint8))

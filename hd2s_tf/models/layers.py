@@ -13,7 +13,7 @@ from keras import layers
 
 from hd2s_tf.models.convolution import Convolution2D, Convolution3D
 from hd2s_tf.models.domain_specific import DomainBatchNormalization
-from hd2s_tf.models.normalization import BatchNormalization
+from hd2s_tf.models.normalization import BatchNormalization, in_four_axes
 
 
 @dataclasses.dataclass(frozen=True)
@@ -44,11 +44,18 @@ class Normalization:
         return BatchNormalization(momentum=self.momentum, epsilon=self.epsilon, name=name)
 
 
-def pad(features: tf.Tensor, amounts: tuple[int, ...], value: float = 0.0) -> tf.Tensor:
-    """Pads every axis between batch and channels by `amounts` positions on both sides."""
+def pad(features: tf.Tensor, amounts: tuple[int, ...], training: bool = False) -> tf.Tensor:
+    """Pads every axis between batch and channels by `amounts` zeros on both sides.
+
+    TensorFlow fuses a Pad into the convolution behind it. Where a gradient needs the padded features as well, that
+    fails, and takes every other fusion of the graph with it; so training pads by an operation that is not fused.
+    """
     if not any(amounts):
         return features
-    return tf.pad(features, [(0, 0), *((amount, amount) for amount in amounts), (0, 0)], constant_values=value)
+    paddings = [(0, 0), *((amount, amount) for amount in amounts), (0, 0)]
+    if training:
+        return tf.raw_ops.PadV2(input=features, paddings=paddings, constant_values=tf.zeros((), features.dtype))
+    return tf.pad(features, paddings)
 
 
 def max_pool(features: tf.Tensor, window: tuple[int, int, int], strides: tuple[int, int, int]) -> tf.Tensor:
@@ -116,7 +123,7 @@ class ConvolutionUnit(layers.Layer):
     def call(self, features: tf.Tensor, domain: tf.Tensor | None = None, training: bool = False) -> tf.Tensor:
         """Applies the unit; see the class."""
         if self._pads:
-            features = pad(features, tuple(side // 2 for side in self.kernel_size))
+            features = pad(features, tuple(side // 2 for side in self.kernel_size), training)
         settings = {} if self.depthwise else {"training": training}
         return self._activate(self.convolution(features, **settings), domain, training)
 
@@ -133,10 +140,13 @@ class ConvolutionUnit(layers.Layer):
 
     def _activate(self, features: tf.Tensor, domain: tf.Tensor | None = None, training: bool = False) -> tf.Tensor:
         if self.normalization_settings.domains:
-            features = self.normalization(features, domain, training=training)
-        elif self.normalization is not None:
-            features = self.normalization(features, training=training)
-        return tf.nn.relu(features)
+            return tf.nn.relu(self.normalization(features, domain, training=training))
+        if self.normalization is None:
+            return tf.nn.relu(features)
+        # TensorFlow fuses the two only if nothing lies between them, not even a change of shape.
+        rows = features if len(features.shape) == 4 else in_four_axes(features)
+        rows = tf.nn.relu(self.normalization(rows, training=training))
+        return tf.reshape(rows, tf.shape(features))
 
     def get_config(self) -> dict:
         """The constructor's arguments."""

@@ -6,6 +6,12 @@ import tensorflow as tf
 from hd2s_tf.models.recomputation import is_recomputing
 
 
+def in_four_axes(features: tf.Tensor) -> tf.Tensor:
+    """Features [B,...,C] as [N,1,W,C], the shape that the fused operation takes."""
+    width = features.shape[-2] if len(features.shape) > 2 else 1
+    return tf.reshape(features, (-1, 1, width, features.shape[-1]))
+
+
 @keras.saving.register_keras_serializable("hd2s")
 class BatchNormalization(keras.layers.Layer):
     """Batch normalisation over all axes but the last.
@@ -45,19 +51,17 @@ class BatchNormalization(keras.layers.Layer):
 
     def _fused(self, features: tf.Tensor, *statistics: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
         """Normalises by the given mean and variance, or by the batch's, which are returned."""
-        four_axes = features
-        if len(features.shape) != 4:
-            width = features.shape[-2] if len(features.shape) > 2 else 1
-            four_axes = tf.reshape(features, (-1, 1, width, features.shape[-1]))
         normalised, mean, variance = tf.compat.v1.nn.fused_batch_norm(
-            four_axes,
+            features if len(features.shape) == 4 else in_four_axes(features),
             self.gamma.value,
             self.beta.value,
             *statistics,
             epsilon=self.epsilon,
             is_training=not statistics,
         )
-        return tf.reshape(normalised, tf.shape(features)), mean, variance
+        if len(features.shape) != 4:
+            normalised = tf.reshape(normalised, tf.shape(features))
+        return normalised, mean, variance
 
     def _synchronized(self, features: tf.Tensor) -> tf.Tensor:
         values = tf.cast(features, tf.float32)

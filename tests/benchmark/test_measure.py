@@ -38,6 +38,25 @@ def test_the_median_of_calls_after_the_first_ones():
     assert measure.seconds(lambda: time.sleep(next(slow)), repeats=3, warmups=1) < 0.05
 
 
+def test_a_speed_beside_matrix_products(monkeypatch):
+    calls = []
+    seconds = {"call": iter([9.0, 2.0, 1.0, 4.0]), "product": iter([9.0, 0.5, 0.25, 1.0])}
+
+    def taken(function, repeats, warmups):
+        calls.append((repeats, warmups))
+        return next(seconds["call" if function is call else "product"])
+
+    def call():
+        raise AssertionError("only timed")
+
+    monkeypatch.setattr(measure, "_MATRIX_SIDE", 500)  # 0.25 GFLOP
+    monkeypatch.setattr(measure, "seconds", taken)
+    speed = measure.speed(call, 2.0, repeats=3, warmups=1)
+    # Rates of the call: 1, 2, 0.5; of the products after each: 0.5, 1, 0.25. The first of both is not counted.
+    assert speed == measure.Speed(2.0, 0.5, 2.0)
+    assert len(calls) == 8
+
+
 def _process(text):
     return {"process": os.getpid(), "text": text}
 

@@ -39,6 +39,24 @@ def test_strided_unit_pads_both_sides_alike():
     np.testing.assert_array_equal(unit(features)[0, ..., 0], [[4, 6], [6, 9]])
 
 
+@pytest.mark.parametrize("kernel_size", [(7, 1, 1), (3, 3)])
+def test_a_unit_that_is_fused_in_a_graph_trains_as_one_that_is_not(kernel_size):
+    unit = layers.ConvolutionUnit(32, kernel_size, (2, *(1 for _ in kernel_size[1:])))
+    generator = np.random.default_rng(0)
+    shape = (2, 8, 5, 6)[: len(kernel_size) + 1]
+    features = tf.constant(generator.normal(size=(*shape, 32)).astype(np.float32))
+    weights = tf.constant(generator.normal(size=unit(features).shape).astype(np.float32))
+
+    def gradients(features):
+        with tf.GradientTape() as tape:
+            tape.watch(features)
+            loss = tf.reduce_sum(unit(features, training=True) * weights)
+        return tape.gradient(loss, [features, *(variable.value for variable in unit.trainable_variables)])
+
+    for fused, plain in zip(tf.function(gradients)(features), gradients(features), strict=True):
+        np.testing.assert_allclose(fused, plain, rtol=1e-4, atol=1e-4)
+
+
 def test_unit_ends_in_relu():
     unit = layers.ConvolutionUnit(1, (1, 1), normalization=layers.Normalization(folded=True))
     features = tf.constant([[[[-2.0], [3.0]]]])
