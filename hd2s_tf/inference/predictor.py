@@ -70,10 +70,13 @@ class ModelPredictFn:
         self.weights = weights
         self.weights_sha256 = None if weights == RANDOM_WEIGHTS else weight_files.checksum(weights)
         self.precision = self.model.compute_dtype
-        self._function = tf.function(self.maps, reduce_retracing=True)
         self._windows = windows_of(self.model)
-        self._start = tf.function(self._start_run)
-        self._advance = tf.function(self._advance_run)
+        maps, start, advance = (
+            optimize.with_constant_weights(self.model, function)
+            for function in (self.maps, self._start_run, self._advance_run)
+        )
+        self._function = tf.function(maps, reduce_retracing=True)
+        self._start, self._advance = tf.function(start), tf.function(advance)
 
     def __call__(self, clips: np.ndarray, conspicuity: bool = False) -> np.ndarray | tuple[np.ndarray, np.ndarray]:
         """Predicts; see `PredictFn`."""

@@ -45,3 +45,22 @@ def test_bfloat16_comes_close_and_answers_in_float32(trained, inputs):
 def test_an_unknown_precision_is_refused(trained):
     with pytest.raises(ValueError, match="float32, bfloat16 or auto"):
         optimize.for_inference(trained, "int8")
+
+
+def test_weights_of_small_models_are_constants(trained, inputs, monkeypatch):
+    fast = optimize.for_inference(trained)
+
+    def maps(clip, domain):
+        return fast({"clip": clip, "domain": domain})["saliency_map"]
+
+    constants = tf.function(optimize.with_constant_weights(fast, maps))
+    graph = constants.get_concrete_function(*inputs.values()).graph
+    assert not any(operation.type == "ReadVariableOp" for operation in graph.get_operations())
+    np.testing.assert_allclose(constants(*inputs.values()), tf.function(maps)(*inputs.values()), atol=1e-6)
+    # What the variables hold at that time, whatever becomes of them.
+    before = constants(*inputs.values()).numpy()
+    fast.variables[0].assign(fast.variables[0] + 1.0)
+    np.testing.assert_array_equal(constants(*inputs.values()), before)
+
+    monkeypatch.setattr(optimize, "_LARGEST_CONSTANTS", 1000)
+    assert optimize.with_constant_weights(fast, maps) is maps
