@@ -7,6 +7,7 @@ New versions that appear in a model's folder replace older ones without a failed
 """
 
 import signal
+import time
 
 from absl import flags, logging
 
@@ -24,6 +25,7 @@ _POLL_SECONDS = flags.DEFINE_float("poll_seconds", 1.0, "Between looks for new v
 _TLS_CERTIFICATE = flags.DEFINE_string("tls_certificate", None, "The server's certificate; encrypts connections.")
 _TLS_KEY = flags.DEFINE_string("tls_key", None, "Its key.")
 _TLS_CLIENT_CA = flags.DEFINE_string("tls_client_ca", None, "Authority that clients' certificates must be signed by.")
+# For clients to read what was answered last, before the process ends.
 
 
 def main() -> None:
@@ -60,6 +62,8 @@ def main() -> None:
         server.wait()
     except KeyboardInterrupt:
         server.stop()
+        # The system resets a connection whose process ends before its client has read the last answer.
+        time.sleep(_SECONDS_TO_READ)
 
 
 if __name__ == "__main__":

@@ -4,6 +4,7 @@ import tensorflow as tf
 
 from hd2s_tf.data import preprocessing
 from hd2s_tf.inference.runs import DEFAULT_BATCH_SIZE
+from hd2s_tf.models import optimize
 from hd2s_tf.models.hd2s import HD2S
 from hd2s_tf.models.shared_windows import State, windows_of
 
@@ -38,7 +39,8 @@ class FrameRuns:
 
     def __init__(self, model: HD2S, frame_size: tuple[int, int]) -> None:
         self._windows, self._clip_frames, self._size = windows_of(model), model.clip_frames, frame_size
-        self._advance = tf.function(self._advance_run)
+        self._start = optimize.with_constant_weights(model, self._windows.start)
+        self._advance = tf.function(optimize.with_constant_weights(model, self._advance_run))
 
     def maps(self, frames: tf.Tensor, skip: tf.Tensor, domain: tf.Tensor) -> tf.Tensor:
         """The maps float32 [N-skip,H,W] of all but the first `skip` frames; skip and domain are int32 scalars."""
@@ -66,7 +68,7 @@ class FrameRuns:
             return start + size, tf.constant(DEFAULT_BATCH_SIZE), following, maps.write(maps.size(), found)
 
         maps = tf.TensorArray(tf.float32, 0, dynamic_size=True, infer_shape=False, element_shape=(None, *self._size))
-        state = self._windows.start(preprocessing.scale(tf.ensure_shape(frames[:context], (context, *self._size, 3))))
+        state = self._start(preprocessing.scale(tf.ensure_shape(frames[:context], (context, *self._size, 3))))
         *_, maps = tf.while_loop(
             lambda start, *_: start < count,
             batch,

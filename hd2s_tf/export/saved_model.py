@@ -114,14 +114,15 @@ def endpoints(model: HD2S, information: dict) -> dict[str, tuple[Callable, list[
     answer = json.dumps(information)
     frame_runs = FrameRuns(model, FRAME_SIZE)
 
-    # Traced once for all signatures.
-    @tf.function
-    def network(clips: tf.Tensor, domain: tf.Tensor | None) -> dict[str, tf.Tensor]:
+    def maps(clips: tf.Tensor, domain: tf.Tensor | None) -> dict[str, tf.Tensor]:
         inputs = {"clip": preprocessing.scale(clips)}
         if model.domains:
             inputs["domain"] = domain
         outputs = model(inputs, training=False)
         return {name: tf.cast(outputs[name], tf.float32) for name in ("saliency_map", "conspicuity_maps")}
+
+    # Traced once for all signatures.
+    network = tf.function(optimize.with_constant_weights(model, maps))
 
     def clips(clip: tf.Tensor, domain: tf.Tensor | None = None) -> dict[str, tf.Tensor]:
         return {"saliency_map": network(clip, domain)["saliency_map"]}
