@@ -26,6 +26,7 @@ _TLS_CERTIFICATE = flags.DEFINE_string("tls_certificate", None, "The server's ce
 _TLS_KEY = flags.DEFINE_string("tls_key", None, "Its key.")
 _TLS_CLIENT_CA = flags.DEFINE_string("tls_client_ca", None, "Authority that clients' certificates must be signed by.")
 # For clients to read what was answered last, before the process ends.
+_SECONDS_TO_READ = 1.0
 
 
 def main() -> None:
