@@ -9,6 +9,8 @@ Signatures:
   describe: request int32 [B], whatever its values -> model_info string [B], JSON: what model this is.
 Domain-specific models also take domain int32 [B], or [1] for `predict_frames`.
 
+A small model's weights are constants of the graphs as well, see `optimize.with_constant_weights`.
+
 Batching joins requests along their first axis, which a video does not share with another: a version has either
 batching parameters or `predict_frames`.
 """

@@ -109,9 +109,20 @@ def test_a_domain_specific_model_with_batching(tmp_path):
         np.testing.assert_allclose(found, expected, rtol=0, atol=1e-5)
 
 
-def test_the_graph_has_no_foreign_operation(exported):
+def _graph(exported):
     saved = saved_model_pb2.SavedModel.FromString((exported.base / "1" / "saved_model.pb").read_bytes())
-    graph = saved.meta_graphs[0].graph_def
+    return saved.meta_graphs[0].graph_def
+
+
+def test_no_signature_reads_the_weights_of_a_small_model(exported):
+    for function in _graph(exported).library.function:
+        operations = {node.op for node in function.node_def}
+        # The function that saves reads them all.
+        assert "ReadVariableOp" not in operations or "SaveV2" in operations
+
+
+def test_the_graph_has_no_foreign_operation(exported):
+    graph = _graph(exported)
     functions = {function.signature.name for function in graph.library.function}
     used = {node.op for node in graph.node}
     used |= {node.op for function in graph.library.function for node in function.node_def}
