@@ -7,7 +7,6 @@ New versions that appear in a model's folder replace older ones without a failed
 """
 
 import signal
-import time
 
 from absl import flags, logging
 
@@ -25,8 +24,6 @@ _POLL_SECONDS = flags.DEFINE_float("poll_seconds", 1.0, "Between looks for new v
 _TLS_CERTIFICATE = flags.DEFINE_string("tls_certificate", None, "The server's certificate; encrypts connections.")
 _TLS_KEY = flags.DEFINE_string("tls_key", None, "Its key.")
 _TLS_CLIENT_CA = flags.DEFINE_string("tls_client_ca", None, "Authority that clients' certificates must be signed by.")
-# For clients to read what was answered last, before the process ends.
-_SECONDS_TO_READ = 1.0
 
 
 def main() -> None:
@@ -63,8 +60,6 @@ def main() -> None:
         server.wait()
     except KeyboardInterrupt:
         server.stop()
-        # The system resets a connection whose process ends before its client has read the last answer.
-        time.sleep(_SECONDS_TO_READ)
 
 
 if __name__ == "__main__":

@@ -5,6 +5,7 @@ For trying and testing on a machine without TensorFlow Serving: one process, no 
 
 import concurrent.futures
 import threading
+import time
 from collections.abc import Callable, Iterable
 
 import grpc
@@ -32,6 +33,8 @@ _DEFAULT_SIGNATURE = "serving_default"
 _CODES = {code.value[0]: code for code in grpc.StatusCode}
 # For calls that are answered at once, while all others wait.
 _SPARE_THREADS = 4
+# For clients to read what was answered last, before connections close.
+_SECONDS_TO_READ = 1.0
 
 
 class _Stop(Exception):
@@ -47,10 +50,12 @@ def _bad(message: str) -> _Stop:
 
 
 def _answering(method: Callable) -> Callable:
-    """Turns `_Stop` into the status of the call."""
+    """Turns `_Stop` into the status of the call, and refuses it when the server stops."""
 
     def answer(self: "_Services", request: object, context: grpc.ServicerContext) -> object:
         try:
+            if self._closed:
+                raise _Stop(grpc.StatusCode.UNAVAILABLE, "The server is stopping")
             if not request.HasField("model_spec"):
                 raise _bad("Missing ModelSpec")
             return method(self, request, context)
@@ -62,8 +67,17 @@ def _answering(method: Callable) -> Callable:
 
 class _Services(prediction_service_pb2_grpc.PredictionServiceServicer, model_service_pb2_grpc.ModelServiceServicer):
     def __init__(self, served: dict[str, models.Model], workers: int, queue: int) -> None:
-        self._served = served
+        self._served, self._queue = served, queue
         self._places, self._workers = threading.Semaphore(queue), threading.Semaphore(workers)
+        self._closed = False
+
+    def close(self, seconds: float) -> None:
+        """Refuses calls from now on; returns when earlier Predict calls are answered or `seconds` have passed."""
+        self._closed = True
+        end = time.monotonic() + seconds
+        for _ in range(self._queue):
+            if not self._places.acquire(timeout=max(0, end - time.monotonic())):
+                return
 
     @_answering
     def Predict(  # noqa: N802
@@ -72,17 +86,17 @@ class _Services(prediction_service_pb2_grpc.PredictionServiceServicer, model_ser
         """Runs a signature."""
         if not self._places.acquire(blocking=False):
             raise _Stop(grpc.StatusCode.RESOURCE_EXHAUSTED, "The server's queue is full")
-        try:
-            with self._workers:
-                if not context.is_active():
-                    raise _Stop(grpc.StatusCode.CANCELLED, "The client is gone")
-                model, servable = self._acquire(request.model_spec)
-                try:
-                    return _run(request, servable)
-                finally:
-                    model.release(servable)
-        finally:
+        # A call keeps its place until its answer is sent: a large one takes longer than this function.
+        if not context.add_callback(self._places.release):
             self._places.release()
+        with self._workers:
+            if not context.is_active():
+                raise _Stop(grpc.StatusCode.CANCELLED, "The client is gone")
+            model, servable = self._acquire(request.model_spec)
+            try:
+                return _run(request, servable)
+            finally:
+                model.release(servable)
 
     @_answering
     def GetModelMetadata(  # noqa: N802
@@ -272,9 +286,9 @@ class Server:
             ("grpc.so_reuseport", 0),
         ]
         self._server = grpc.server(concurrent.futures.ThreadPoolExecutor(queue + _SPARE_THREADS), options=options)
-        services = _Services(self._models, workers, queue)
-        prediction_service_pb2_grpc.add_PredictionServiceServicer_to_server(services, self._server)
-        model_service_pb2_grpc.add_ModelServiceServicer_to_server(services, self._server)
+        self._services = _Services(self._models, workers, queue)
+        prediction_service_pb2_grpc.add_PredictionServiceServicer_to_server(self._services, self._server)
+        model_service_pb2_grpc.add_ModelServiceServicer_to_server(self._services, self._server)
         self._health = health.HealthServicer()
         health_pb2_grpc.add_HealthServicer_to_server(self._health, self._server)
         try:
@@ -298,12 +312,19 @@ class Server:
         self._server.wait_for_termination()
 
     def stop(self, grace: float = 10.0) -> None:
-        """Takes no new requests, and ends when those that run are answered or `grace` seconds have passed."""
+        """Takes no new requests, and ends when those that run are answered or `grace` seconds have passed.
+
+        With a grace, connections stay open for another second: gRPC closes them as soon as it has written an answer,
+        and the system drops what a client has not yet read from a connection that is closed.
+        """
         self._health.enter_graceful_shutdown()
         self._stopped.set()
         # A thread that is inside TensorFlow when the interpreter ends aborts the process.
         self._poll.join()
-        self._server.stop(grace).wait()
+        if grace:
+            self._services.close(grace)
+            time.sleep(_SECONDS_TO_READ)
+        self._server.stop(0).wait()
 
     def _look_for_versions(self, seconds: float) -> None:
         while not self._stopped.wait(seconds):
