@@ -21,7 +21,7 @@ def run() -> dict[str, dict]:
     """Each number of frames, size and number of clients; the values of one number of clients are `serving`'s."""
     results = {f"{count} frames": measure.alone(_frames, count) for count in FRAME_COUNTS}
     results |= {f"{height}x{width}": measure.alone(_window, (height, width)) for height, width in SIZES}
-    served = measure.alone(serving._all, {}, _SERVED_FRAMES, CLIENTS, _SECONDS)["results"]
+    served = measure.alone(serving.measured, {}, _SERVED_FRAMES, CLIENTS, _SECONDS)["results"]
     return results | {f"{count} clients": served[f"{count} clients"] for count in CLIENTS}
 
 

@@ -12,7 +12,8 @@ from collections.abc import Callable
 
 import tensorflow as tf
 
-_MATRIX_SIDE = 2048
+# Large enough to reach the device's full rate.
+_MATRIX_SIDES = {"CPU": 2048, "GPU": 8192}
 # In a row, of which the median counts.
 _PRODUCTS = 3
 # Small enough where bfloat16 is computed in software.
@@ -50,12 +51,13 @@ def speed(
     function: Callable[[], object], gflop: float, dtype: str = "float32", repeats: int = 7, warmups: int = 2
 ) -> Speed:
     """Calls a function of so many 10^9 operations and matrix products of `dtype` in turn, since machines drift."""
-    matrix = tf.cast(tf.random.normal((_MATRIX_SIDE, _MATRIX_SIDE), seed=0), dtype)
+    side = _MATRIX_SIDES["GPU" if tf.config.list_physical_devices("GPU") else "CPU"]
+    matrix = tf.cast(tf.random.normal((side, side), seed=0), dtype)
     product = tf.function(lambda: tf.reduce_sum(tf.matmul(matrix, matrix)))
     taken, rates = [], []
     for repeat in range(-warmups, repeats):
         call = seconds(function, 1, 0)
-        rate = 2 * _MATRIX_SIDE**3 / seconds(lambda: product().numpy(), _PRODUCTS, 0) / 1e9
+        rate = 2 * side**3 / seconds(lambda: product().numpy(), _PRODUCTS, 0) / 1e9
         if repeat >= 0:
             taken.append(call)
             rates.append(rate)
@@ -97,7 +99,7 @@ def alone(function: Callable[..., dict], *arguments: object) -> dict:
     """Calls a function in a new process, so that nothing before it counts.
 
     Returns:
-      Its dict, and peak_memory_mb of the process.
+      Its dict, and peak_memory_mb of the process; with a GPU, peak_gpu_memory_mb of the first.
     """
     spawn = multiprocessing.get_context("spawn")
     with concurrent.futures.ProcessPoolExecutor(1, spawn, initializer=end_with_parent) as pool:
@@ -117,7 +119,10 @@ def end_with_parent() -> None:
 def _with_memory(function: Callable[..., dict], arguments: tuple) -> dict:
     result = function(*arguments)
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    return {**result, "peak_memory_mb": round(peak)}
+    result = {**result, "peak_memory_mb": round(peak)}
+    if tf.config.list_physical_devices("GPU"):
+        result["peak_gpu_memory_mb"] = round(tf.config.experimental.get_memory_info("GPU:0")["peak"] / 2**20)
+    return result
 
 
 def machine() -> dict:

@@ -35,11 +35,11 @@ def run(seconds: float = _SECONDS) -> dict[str, dict]:
     Args:
       seconds: that each number of clients asks.
     """
-    return measure.alone(_all, {}, _FRAMES, CLIENTS, seconds)["results"]
+    return measure.alone(measured, {}, _FRAMES, CLIENTS, seconds)["results"]
 
 
-def _all(settings: dict, frame_count: int, client_counts: tuple[int, ...], seconds: float) -> dict:
-    """Measures.
+def measured(settings: dict, frame_count: int, client_counts: tuple[int, ...], seconds: float) -> dict:
+    """What `run` returns, under "results"; to be called in a process of its own.
 
     Args:
       settings: of the model, where it is not the preset's.

@@ -49,7 +49,7 @@ def test_a_speed_beside_matrix_products(monkeypatch):
     def call():
         raise AssertionError("only timed")
 
-    monkeypatch.setattr(measure, "_MATRIX_SIDE", 500)  # 0.25 GFLOP
+    monkeypatch.setattr(measure, "_MATRIX_SIDES", {"CPU": 500, "GPU": 500})  # 0.25 GFLOP
     monkeypatch.setattr(measure, "seconds", taken)
     speed = measure.speed(call, 2.0, repeats=3, warmups=1)
     # Rates of the call: 1, 2, 0.5; of the products after each: 0.5, 1, 0.25. The first of both is not counted.

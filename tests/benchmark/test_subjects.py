@@ -15,7 +15,7 @@ NARROW = {"width_multiplier": 0.0625, "levels": (1,)}
 def narrow(monkeypatch):
     """Every model is narrow, everything is timed once, with matrices that take no time to multiply."""
     monkeypatch.setattr(HD2S, "from_preset", functools.partial(HD2S.from_preset, **NARROW))
-    monkeypatch.setattr(measure, "_MATRIX_SIDE", 256)
+    monkeypatch.setattr(measure, "_MATRIX_SIDES", {"CPU": 256, "GPU": 256})
     seconds, speed = measure.seconds, measure.speed
     monkeypatch.setattr(measure, "seconds", lambda function, *_, **__: seconds(function, 1, 1))
     monkeypatch.setattr(measure, "speed", lambda function, gflop, dtype, *_: speed(function, gflop, dtype, 1, 1))
@@ -58,7 +58,7 @@ def test_input(narrow, monkeypatch):
 
 def test_serving(narrow, monkeypatch):
     monkeypatch.setattr(serving, "_SIZE", (48, 64))
-    result = serving._all({}, 20, (2,), 0.5)["results"]
+    result = serving.measured({}, 20, (2,), 0.5)["results"]
     load, local = result["2 clients"], result["in process"]["frames_a_second"]
     assert load["errors"] == 0
     assert load["share_of_in_process"] == pytest.approx(load["frames_a_second"] / local, abs=1e-2)
