@@ -57,9 +57,11 @@ def _one(preset: str, precision: str) -> dict:
         }
     frames = generator.integers(0, 256, (DEFAULT_BATCH_SIZE, *FRAME_SIZE, 3), np.uint8)
     run = predict_fn.run(generator.integers(0, 256, (predict_fn.clip_frames - 1, *FRAME_SIZE, 3), np.uint8))
-    taken = measure.seconds(lambda: run(frames)) / DEFAULT_BATCH_SIZE
-    work = measure.gflop(predict_fn.run_graph(DEFAULT_BATCH_SIZE)) / DEFAULT_BATCH_SIZE
+    # Before and after the video, since machines drift.
+    before = measure.seconds(lambda: run(frames))
     end_to_end = _end_to_end(predict_fn)
+    taken = (before + measure.seconds(lambda: run(frames))) / 2 / DEFAULT_BATCH_SIZE
+    work = measure.gflop(predict_fn.run_graph(DEFAULT_BATCH_SIZE)) / DEFAULT_BATCH_SIZE
     return result | {
         "ms_a_frame_of_a_video": round(1000 * taken, 1),
         "gflop_a_frame_of_a_video": round(work, 2),
