@@ -1,6 +1,7 @@
 """How everything is measured: medians, a process of its own, and the machine's own matrix-product rate."""
 
 import concurrent.futures
+import contextlib
 import dataclasses
 import multiprocessing
 import os
@@ -16,6 +17,8 @@ import tensorflow as tf
 _MATRIX_SIDES = {"CPU": 2048, "GPU": 8192}
 # In a row, of which the median counts.
 _PRODUCTS = 3
+# Between the turns of processes, for the threads of the one before to stop waiting for more.
+_PAUSE_SECONDS = 0.3
 # Small enough where bfloat16 is computed in software.
 _FEATURES = (1, 4, 32, 48, 64)
 
@@ -101,9 +104,50 @@ def alone(function: Callable[..., dict], *arguments: object) -> dict:
     Returns:
       Its dict, and peak_memory_mb of the process; with a GPU, peak_gpu_memory_mb of the first.
     """
-    spawn = multiprocessing.get_context("spawn")
-    with concurrent.futures.ProcessPoolExecutor(1, spawn, initializer=end_with_parent) as pool:
-        return pool.submit(_with_memory, function, arguments).result()
+    with _process() as process:
+        return process.submit(_with_memory, function, arguments).result()
+
+
+def in_turn(functions: dict[str, tuple], repeats: int = 7, warmups: int = 2) -> dict[str, list[float]]:
+    """Calls functions in turn, each in a process of its own, since machines drift and runtimes disturb each other.
+
+    Args:
+      functions: of each name, what creates the function and the arguments to create it with.
+      repeats: turns that are counted.
+      warmups: turns before that are not.
+
+    Returns:
+      Of each name, wall time of a call in seconds, one value a turn.
+    """
+    taken: dict[str, list[float]] = {name: [] for name in functions}
+    with contextlib.ExitStack() as stack:
+        processes = {name: stack.enter_context(_process()) for name in functions}
+        for name, (create, *arguments) in functions.items():
+            processes[name].submit(_prepare, create, arguments).result()
+        for repeat in range(-warmups, repeats):
+            for name, process in processes.items():
+                call = process.submit(_prepared_seconds).result()
+                time.sleep(_PAUSE_SECONDS)
+                if repeat >= 0:
+                    taken[name].append(call)
+    return taken
+
+
+def _process() -> concurrent.futures.ProcessPoolExecutor:
+    return concurrent.futures.ProcessPoolExecutor(1, multiprocessing.get_context("spawn"), initializer=end_with_parent)
+
+
+# What a process was asked to call.
+_prepared: dict[str, Callable[[], object]] = {}
+
+
+def _prepare(create: Callable[..., Callable[[], object]], arguments: list) -> None:
+    _prepared["function"] = create(*arguments)
+
+
+def _prepared_seconds() -> float:
+    # The call before the timed one wakes the threads.
+    return seconds(_prepared["function"], repeats=1, warmups=1)
 
 
 def end_with_parent() -> None:

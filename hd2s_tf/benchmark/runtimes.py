@@ -1,6 +1,7 @@
 """The same network in other runtimes, for those that are installed: PyTorch, ONNX Runtime, OpenVINO."""
 
 import importlib.util
+import statistics
 from collections.abc import Callable
 
 import numpy as np
@@ -8,6 +9,7 @@ import tensorflow as tf
 
 from hd2s_tf.benchmark import measure
 from hd2s_tf.inference.predictor import ModelPredictFn
+from hd2s_tf.inference.runs import DEFAULT_BATCH_SIZE
 from hd2s_tf.models.hd2s import CLIP_FRAMES, FRAME_SIZE, HD2S
 
 # The packages that each needs.
@@ -15,11 +17,31 @@ RUNTIMES = {"torch": ("torch",), "onnxruntime": ("tf2onnx", "onnxruntime"), "ope
 _OPSET = 17
 # Maps of two runtimes may differ by that much, being sums in another order.
 _TOLERANCE = 1e-4
+_IN_VIDEO = "a_frame_of_a_video"
 
 
 def run(preset: str, batch: int) -> dict[str, float]:
-    """Milliseconds a window of each installed runtime and of this project, float32, one after the other."""
-    return {name: measure.alone(_one, name, preset, batch)["ms"] for name in ("ours", *installed())}
+    """Times a window of each installed runtime and of this project, and a frame of a video here, float32, in turn.
+
+    Returns:
+      ms of each; and times_<runtime> and a_frame_of_a_video_times_<runtime>, the medians of the ratios of this
+      project's time to that of each in the same turn.
+    """
+    functions = {name: (_window, name, preset, batch) for name in ("ours", *installed())}
+    taken = measure.in_turn(functions | {_IN_VIDEO: (_frames, preset)})
+    windows = dict.fromkeys(functions, batch)
+    return _compared(taken, windows | {_IN_VIDEO: DEFAULT_BATCH_SIZE})
+
+
+def _compared(taken: dict[str, list[float]], counts: dict[str, int]) -> dict[str, float]:
+    """Of seconds a call, turn by turn, and how many windows or frames a call has."""
+    each = {name: [call / counts[name] for call in calls] for name, calls in taken.items()}
+    result = {name: round(1000 * statistics.median(calls), 1) for name, calls in each.items()}
+    for name in [name for name in each if name not in ("ours", _IN_VIDEO)]:
+        for ours, ratio in (("ours", "times"), (_IN_VIDEO, f"{_IN_VIDEO}_times")):
+            ratios = [here / there for here, there in zip(each[ours], each[name], strict=True)]
+            result[f"{ratio}_{name}"] = round(statistics.median(ratios), 2)
+    return result
 
 
 def installed() -> tuple[str, ...]:
@@ -29,15 +51,28 @@ def installed() -> tuple[str, ...]:
     )
 
 
-def _one(name: str, preset: str, batch: int) -> dict[str, float]:
+def _window(name: str, preset: str, batch: int) -> Callable[[], object]:
     model = HD2S.from_preset(preset, weights=None)
-    clips = np.random.default_rng(0).integers(0, 256, (batch, CLIP_FRAMES, *FRAME_SIZE, 3), np.uint8)
+    clips = _frames_of_noise(batch, CLIP_FRAMES)
     ours = ModelPredictFn(model)
-    predict = ours if name == "ours" else create(name, model)
+    if name == "ours":
+        return lambda: ours(clips)
+    predict = create(name, model)
     difference = float(np.abs(predict(clips) - ours(clips)).max())
     if difference > _TOLERANCE:
         raise RuntimeError(f"{name} answers something else: {difference}")
-    return {"ms": round(1000 * measure.seconds(lambda: predict(clips)) / batch, 1)}
+    return lambda: predict(clips)
+
+
+def _frames(preset: str) -> Callable[[], object]:
+    predict_fn = ModelPredictFn(HD2S.from_preset(preset, weights=None))
+    run = predict_fn.run(_frames_of_noise(predict_fn.clip_frames - 1))
+    frames = _frames_of_noise(DEFAULT_BATCH_SIZE)
+    return lambda: run(frames)
+
+
+def _frames_of_noise(*counts: int) -> np.ndarray:
+    return np.random.default_rng(0).integers(0, 256, (*counts, *FRAME_SIZE, 3), np.uint8)
 
 
 def create(name: str, model: HD2S) -> Callable[[np.ndarray], np.ndarray]:

@@ -74,6 +74,20 @@ def test_a_function_alone_in_a_process():
         measure.alone(_fail)
 
 
+def _creates(name):
+    calls = iter([0.3, 0.0, 0.1, 0.2, 0.0, 0.0]) if name == "slow" else iter([0.0] * 6)
+    return lambda: time.sleep(next(calls))
+
+
+def test_functions_have_their_turns_in_processes_of_their_own():
+    taken = measure.in_turn({name: (_creates, name) for name in ("slow", "fast")}, repeats=2, warmups=1)
+    # Every second call is timed: of 0, 0.2 and 0 seconds the first is not counted.
+    assert taken["slow"] == [pytest.approx(0.2, abs=0.1), pytest.approx(0, abs=0.1)]
+    assert taken["fast"] == [pytest.approx(0, abs=0.1)] * 2
+    with pytest.raises(ValueError, match="no"):
+        measure.in_turn({"fails": (_fail,)})
+
+
 _PARENT = """
 import time
 from hd2s_tf.benchmark import measure
