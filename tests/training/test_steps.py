@@ -3,8 +3,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from hd2s_tf.models.hd2s import HD2S
-from hd2s_tf.training.objectives import Supervised
+from hd2s_tf.models.hd2s import CLIP_FRAMES, FRAME_SIZE, HD2S
+from hd2s_tf.training.objectives import Adaptation, Supervised
 from hd2s_tf.training.steps import Updater
 
 ONE = tf.distribute.get_strategy
@@ -160,3 +160,27 @@ def test_xla_makes_the_same_update():
         trained.apply()
         updates.append(model.weight.numpy())
     np.testing.assert_allclose(updates[0], updates[1])
+
+
+@pytest.mark.parametrize(
+    ("settings", "objective"),
+    [
+        ({}, Supervised(nss_weight=1.0)),
+        ({"recompute": True}, Supervised()),
+        ({"adaptation": True}, Adaptation()),
+    ],
+)
+def test_xla_knows_every_operation_of_the_network_and_its_gradient(settings, objective):
+    """Lowered, not run: on processors XLA's convolutions take minutes."""
+    model = HD2S(width_multiplier=0.0625, levels=(1,), **settings)
+    model.create_variables()
+    trained = Updater(model, keras.optimizers.SGD(0.5), objective, ONE(), accumulation=1, updates=10, jit_compile=True)
+    labelled = {
+        "clip": tf.zeros((2, CLIP_FRAMES, *FRAME_SIZE, 3)),
+        "domain": tf.zeros(2, tf.int32),
+        "saliency_map": tf.zeros((2, *FRAME_SIZE)),
+        "fixation_map": tf.zeros((2, *FRAME_SIZE), tf.bool),
+    }
+    batch = {"source": labelled, "target": {"clip": labelled["clip"]}} if model.classifiers else labelled
+    lowered = trained._gradients.experimental_get_compiler_ir(batch, tf.constant(0.5))(stage="hlo")
+    assert lowered.count("convolution(") > 3 * len(model.levels)
