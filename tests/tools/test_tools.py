@@ -123,6 +123,7 @@ def test_prepare_look_train_and_evaluate(run, tmp_path):
         f"--workdir={tmp_path / 'run'}",
         f"--config.data.train=('{prepared}:train',)",
         f"--config.data.validation=('{prepared}:validation',)",
+        "--config.model.levels=(1,)",
         "--config.optimizer.updates=2",
     )
     for name in ("best.weights.h5", "last.weights.h5", "config.json", "metrics.jsonl", "curves.png"):
