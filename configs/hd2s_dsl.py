@@ -8,7 +8,7 @@ Cost: 500,000 clips, planned for one GPU. Score: not yet run.
 
 import ml_collections
 
-from hd2s_tf.models.hd2s import PUBLISHED_DOMAINS
+from hd2s_tf.models.presets import PUBLISHED_DOMAINS
 from hd2s_tf.training import settings
 
 

@@ -4,7 +4,7 @@ import importlib
 
 _PUBLIC = {
     "HD2S": ("hd2s_tf.models.hd2s", "HD2S"),
-    "SaliencyStream": ("hd2s_tf.inference.stream", "SaliencyStream"),
+    "SaliencyStream": ("hd2s_tf.inference.saliency_stream", "SaliencyStream"),
     "load_predict_fn": ("hd2s_tf.inference.predictor", "load_predict_fn"),
     "metrics": ("hd2s_tf.evaluation.metrics", None),
     "predict_video": ("hd2s_tf.inference.predictor", "predict_video"),

@@ -8,8 +8,9 @@ with the frames that are missing.
 
 from absl import flags
 
-from hd2s_tf import command_line, connection_flags, prediction_flags
-from hd2s_tf.prediction_flags import INPUT, OUTPUT_DIR, OVERLAY, OVERWRITE
+from hd2s_tf import command_line
+from hd2s_tf.command_line import connection_flags, prediction_flags
+from hd2s_tf.command_line.prediction_flags import INPUT, OUTPUT_DIR, OVERLAY, OVERWRITE
 
 # So that --help lists them.
 flags.adopt_module_key_flags(prediction_flags)
@@ -25,11 +26,11 @@ _RESUME = flags.DEFINE_bool("resume", False, "Whether to go on with an interrupt
 
 def main() -> None:
     """Parses the flags and predicts."""
-    from hd2s_tf.inference import job, remote
+    from hd2s_tf.inference import remote, to_folder
 
     target = f"{_SERVER.value}/{_MODEL_NAME.value}"
     with remote.ServedModel(target, connection_flags.connection(), _MODEL_VERSION.value) as model:
-        job.predict_remotely(
+        to_folder.predict_remotely(
             INPUT.value,
             OUTPUT_DIR.value,
             model,

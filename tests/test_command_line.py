@@ -46,7 +46,7 @@ def test_an_unexpected_error_keeps_its_traceback():
     [
         ("hd2s_tf", "'tensorflow', 'tensorflow_io', 'torch', 'matplotlib'"),
         # Keras itself imports matplotlib where it is installed.
-        ("hd2s_tf.training.loop, hd2s_tf.inference.job, hd2s_tf.evaluation.job", "'tensorflow_io', 'torch'"),
+        ("hd2s_tf.training.loop, hd2s_tf.inference.to_folder, hd2s_tf.evaluation.evaluate", "'tensorflow_io', 'torch'"),
     ],
 )
 def test_importing_loads_nothing_that_is_not_needed(modules, absent):

@@ -22,8 +22,8 @@ _OUTPUT = flags.DEFINE_string("output", None, "JSON file to write; none if not g
 
 def main() -> None:
     """Parses the flags and measures."""
+    from hd2s_tf import files
     from hd2s_tf.benchmark import measure
-    from hd2s_tf.data import paths
 
     settings = {"seconds": _SECONDS.value} if _WHAT.value == "serving" else {}
     subject = importlib.import_module(f"hd2s_tf.benchmark.{_WHAT.value}")
@@ -34,7 +34,7 @@ def main() -> None:
         for key, value in values.items():
             print(f"  {key}: {value}")
     if _OUTPUT.value:
-        paths.write_bytes(_OUTPUT.value, json.dumps(written, indent=1).encode() + b"\n")
+        files.write_bytes(_OUTPUT.value, json.dumps(written, indent=1).encode() + b"\n")
         if hasattr(subject, "draw"):
             subject.draw(f"{_OUTPUT.value}.png", results)
 

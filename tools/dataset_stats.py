@@ -20,11 +20,12 @@ _SEED = flags.DEFINE_integer("seed", 0, "Of the clips that are drawn.")
 
 def main() -> None:
     """Parses the flags and measures."""
-    from hd2s_tf.data import paths, records, statistics, video
+    from hd2s_tf import files
+    from hd2s_tf.data import records, statistics, video
 
     datasets = [dataset for folder in _DATA_DIR.value for dataset in records.load_splits(folder, tuple(_SPLITS.value))]
     measured = {f"{dataset.name}/{dataset.information['split']}": statistics.measure(dataset) for dataset in datasets}
-    paths.make_folder(_OUTPUT_DIR.value)
+    files.make_folder(_OUTPUT_DIR.value)
     numbers = {name: values for name, (values, _) in measured.items()}
     written = {
         "stats.json": json.dumps(numbers, indent=1).encode() + b"\n",
@@ -32,7 +33,7 @@ def main() -> None:
         "clips.png": video.png_bytes(statistics.clips_picture(datasets, _SEED.value)),
     }
     for name, data in written.items():
-        paths.write_bytes(paths.join(_OUTPUT_DIR.value, name), data)
+        files.write_bytes(files.join(_OUTPUT_DIR.value, name), data)
     for name, values in numbers.items():
         fixations = values["fixations_per_frame"]["mean"]
         print(f"{name}: {values['videos']} videos, {values['frames']} frames, {fixations:.1f} fixations a frame")

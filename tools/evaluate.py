@@ -14,7 +14,8 @@ predicted too, and the maps of every frame are written as <submission_dir>/<vide
 
 from absl import flags
 
-from hd2s_tf import command_line, connection_flags
+from hd2s_tf import command_line
+from hd2s_tf.command_line import connection_flags
 
 # So that --help lists them.
 flags.adopt_module_key_flags(connection_flags)
@@ -47,18 +48,18 @@ _SUBMISSION_DIR = flags.DEFINE_string("submission_dir", None, "Where to write th
 
 def main() -> None:
     """Parses the flags and evaluates."""
-    from hd2s_tf.data import paths
+    from hd2s_tf import files
     from hd2s_tf.errors import BadInputError
-    from hd2s_tf.evaluation import job, protocol
+    from hd2s_tf.evaluation import evaluate, protocol
     from hd2s_tf.inference import remote
 
     targets = [target for target in (_WEIGHTS.value, _SAVED_MODEL.value, _SERVER.value, _PREDICTIONS.value) if target]
     if len(targets) > 1:
         raise BadInputError("--weights, --saved_model, --server and --predictions exclude each other: give one")
-    if _SAVED_MODEL.value and not paths.is_folder(_SAVED_MODEL.value):
+    if _SAVED_MODEL.value and not files.is_folder(_SAVED_MODEL.value):
         raise BadInputError(f"--saved_model is {_SAVED_MODEL.value}: no such folder")
     server = _SERVER.value and remote.SCHEME + _SERVER.value.removeprefix(remote.SCHEME)
-    request = job.Request(
+    request = evaluate.Request(
         target=_WEIGHTS.value or _SAVED_MODEL.value or server or "auto",
         preset=_PRESET.value,
         domain=_DOMAIN.value,
@@ -72,7 +73,7 @@ def main() -> None:
         connection=connection_flags.connection(),
     )
     choices = protocol.Protocol(round_to_8_bits=_ROUND.value, seed=_SEED.value, every=_EVERY.value)
-    job.evaluate(
+    evaluate.evaluate(
         request,
         _DATA_DIR.value,
         _SPLIT.value,

@@ -27,14 +27,14 @@ _SEEDS = flags.DEFINE_list("seeds", ["0"], "Every arm is trained once with each.
 def main() -> None:
     """Parses the flags and runs the experiments."""
     from hd2s_tf.errors import BadInputError
-    from hd2s_tf.experiments import job
+    from hd2s_tf.experiments import bench
 
     config = _CONFIG.value
     if _STEPS.value:
         config.recipe.optimizer.updates = _STEPS.value
     if not all(seed.isdecimal() for seed in _SEEDS.value):
         raise BadInputError(f"--seeds is {','.join(_SEEDS.value)}: whole numbers, separated by commas")
-    job.run(_MATRIX.value, config, _DATA_ROOT.value, _WORKDIR.value, tuple(int(seed) for seed in _SEEDS.value))
+    bench.run(_MATRIX.value, config, _DATA_ROOT.value, _WORKDIR.value, tuple(int(seed) for seed in _SEEDS.value))
 
 
 if __name__ == "__main__":

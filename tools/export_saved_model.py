@@ -23,7 +23,7 @@ def main() -> None:
     """Parses the flags and exports."""
     from hd2s_tf.export import saved_model
     from hd2s_tf.inference import predictor
-    from hd2s_tf.models import weights as weight_files
+    from hd2s_tf.models import weight_files
 
     model, path = predictor.open_model(_WEIGHTS.value, _PRESET.value)
     folder = saved_model.export(

@@ -9,8 +9,9 @@ and `summary.json`.
 
 from absl import flags
 
-from hd2s_tf import command_line, prediction_flags
-from hd2s_tf.prediction_flags import INPUT, OUTPUT_DIR, OVERLAY, OVERWRITE
+from hd2s_tf import command_line
+from hd2s_tf.command_line import prediction_flags
+from hd2s_tf.command_line.prediction_flags import INPUT, OUTPUT_DIR, OVERLAY, OVERWRITE
 
 # So that --help lists them.
 flags.adopt_module_key_flags(prediction_flags)
@@ -36,12 +37,12 @@ _STRIDE = flags.DEFINE_integer("stride", 1, "Predict every n-th frame and interp
 
 def main() -> None:
     """Parses the flags and predicts."""
-    from hd2s_tf.inference import job
+    from hd2s_tf.inference import to_folder
 
-    job.predict_to_folder(
+    to_folder.predict_to_folder(
         input_path=INPUT.value,
         output_dir=OUTPUT_DIR.value,
-        options=job.Options(
+        options=to_folder.Options(
             batch_size=_BATCH_SIZE.value,
             smoothing_sigma=_SMOOTHING_SIGMA.value,
             stride=_STRIDE.value,

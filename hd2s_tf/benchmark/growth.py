@@ -5,8 +5,8 @@ import itertools
 
 import numpy as np
 
+from hd2s_tf import files
 from hd2s_tf.benchmark import measure, serving
-from hd2s_tf.data import paths
 
 PRESET = "hd2s_tiny"
 FRAME_COUNTS = (100, 1000, 10000)
@@ -69,4 +69,4 @@ def draw(path: str, results: dict[str, dict]) -> None:
         axes.set_ylim(0, 1.1 * axes.get_ylim()[1])
     buffer = io.BytesIO()
     FigureCanvasAgg(figure).print_png(buffer)
-    paths.write_bytes(path, buffer.getvalue())
+    files.write_bytes(path, buffer.getvalue())

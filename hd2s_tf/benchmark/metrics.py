@@ -9,7 +9,7 @@ import numpy as np
 
 from hd2s_tf.benchmark import measure
 from hd2s_tf.evaluation import metrics
-from hd2s_tf.models.hd2s import FRAME_SIZE
+from hd2s_tf.models.presets import FRAME_SIZE
 
 # As a frame of DHF1K has them: its size, fixations of 17 observers or so, and those of ten other frames.
 _SIZE, _FIXATIONS, _OTHER_FIXATIONS = (360, 640), 34, 310

@@ -6,7 +6,7 @@ import numpy as np
 
 from hd2s_tf.benchmark import measure, runtimes
 from hd2s_tf.data import synthetic, video
-from hd2s_tf.models.hd2s import FRAME_SIZE
+from hd2s_tf.models.presets import FRAME_SIZE
 
 PRESETS = ("hd2s", "hd2s_tiny")
 PRECISIONS = ("float32", "bfloat16")
@@ -32,7 +32,7 @@ def run() -> dict:
 
 def _one(preset: str, precision: str) -> dict:
     from hd2s_tf.inference.predictor import ModelPredictFn
-    from hd2s_tf.inference.runs import DEFAULT_BATCH_SIZE
+    from hd2s_tf.inference.streams import DEFAULT_BATCH_SIZE
     from hd2s_tf.models.hd2s import HD2S
 
     predict_fn = ModelPredictFn(HD2S.from_preset(preset, weights=None), precision=precision)
@@ -66,10 +66,10 @@ def _one(preset: str, precision: str) -> dict:
 
 def _end_to_end(predict_fn: object) -> float:
     """Frames a second of a 640x360 video to maps and overlay on disk."""
-    from hd2s_tf.inference import job
+    from hd2s_tf.inference import to_folder
 
     with tempfile.TemporaryDirectory() as folder:
         synthetic.write_videos(folder, videos=1, frames=_VIDEO_FRAMES, size=_VIDEO_SIZE)
         source = video.open_frames(f"{folder}/video/001.AVI")
-        summary = job.predict_source(predict_fn, source, f"{folder}/out")
+        summary = to_folder.predict_source(predict_fn, source, f"{folder}/out")
     return summary["frames"] / summary["seconds"]

@@ -9,8 +9,9 @@ import tensorflow as tf
 
 from hd2s_tf.benchmark import measure
 from hd2s_tf.inference.predictor import ModelPredictFn
-from hd2s_tf.inference.runs import DEFAULT_BATCH_SIZE
-from hd2s_tf.models.hd2s import CLIP_FRAMES, FRAME_SIZE, HD2S
+from hd2s_tf.inference.streams import DEFAULT_BATCH_SIZE
+from hd2s_tf.models.hd2s import HD2S
+from hd2s_tf.models.presets import CLIP_FRAMES, FRAME_SIZE
 
 # The packages that each needs.
 RUNTIMES = {"torch": ("torch",), "onnxruntime": ("tf2onnx", "onnxruntime"), "openvino": ("openvino",)}

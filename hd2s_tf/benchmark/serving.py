@@ -19,7 +19,8 @@ from tensorflow_serving.config import model_server_config_pb2
 from hd2s_tf.benchmark import measure
 from hd2s_tf.data import preprocessing, synthetic, video
 from hd2s_tf.inference import predictor, remote
-from hd2s_tf.models.hd2s import CLIP_FRAMES, FRAME_SIZE, HD2S
+from hd2s_tf.models.hd2s import HD2S
+from hd2s_tf.models.presets import CLIP_FRAMES, FRAME_SIZE
 
 PRESET = "hd2s_tiny"
 CLIENTS = (1, 4, 16)

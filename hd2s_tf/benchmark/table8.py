@@ -6,7 +6,7 @@ import tempfile
 import numpy as np
 
 from hd2s_tf.benchmark import measure
-from hd2s_tf.models.hd2s import PRESETS
+from hd2s_tf.models.presets import PRESETS
 
 _FRAMES, _SIZE = 48, (360, 640)
 _REPEATS = 3
@@ -30,13 +30,13 @@ def run() -> dict[str, dict]:
 
 def _one(preset: str, precision: str) -> dict:
     from hd2s_tf.inference.predictor import ModelPredictFn, predict_video
-    from hd2s_tf.models import weights
+    from hd2s_tf.models import weight_files
     from hd2s_tf.models.hd2s import HD2S
 
     model = HD2S.from_preset(preset, weights=None)
     with tempfile.TemporaryDirectory() as folder:
-        path = pathlib.Path(folder, f"model{weights.SUFFIX}")
-        weights.save(model, path)
+        path = pathlib.Path(folder, f"model{weight_files.SUFFIX}")
+        weight_files.save(model, path)
         size = path.stat().st_size
     domain = model.domains[0] if model.domains else None
     predict_fn = ModelPredictFn(model, domain=domain, precision=precision)

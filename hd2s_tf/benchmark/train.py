@@ -33,9 +33,10 @@ def run() -> dict[str, dict]:
 def _one(preset: str, precision: str, variant: dict[str, bool]) -> dict:
     import keras
 
-    from hd2s_tf.models.hd2s import CLIP_FRAMES, FRAME_SIZE, HD2S
+    from hd2s_tf.models.hd2s import HD2S
+    from hd2s_tf.models.presets import CLIP_FRAMES, FRAME_SIZE
     from hd2s_tf.training.objectives import Supervised
-    from hd2s_tf.training.steps import Updater
+    from hd2s_tf.training.updater import Updater
 
     keras.config.set_dtype_policy(precision)
     model = HD2S.from_preset(preset, weights=None, recompute=variant.get("recompute", False))

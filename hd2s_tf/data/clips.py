@@ -12,9 +12,8 @@ from hd2s_tf.data import augmentation as augmentations
 from hd2s_tf.data import fixations, preprocessing, records
 from hd2s_tf.data.augmentation import Augmentation
 from hd2s_tf.errors import BadInputError, RunError
+from hd2s_tf.models.presets import CLIP_FRAMES, FRAME_SIZE
 
-CLIP_FRAMES = 16
-FRAME_SIZE = (128, 192)
 SAMPLINGS = ("windows", "videos")
 
 

@@ -6,7 +6,8 @@ import h5py
 import numpy as np
 import scipy.io
 
-from hd2s_tf.data import paths, video
+from hd2s_tf import files
+from hd2s_tf.data import video
 from hd2s_tf.errors import BadInputError
 
 # The variable that holds the map in DHF1K's .mat files.
@@ -25,7 +26,7 @@ def read_fixation_map(path: str) -> np.ndarray:
 
 
 def _read_matlab(path: str) -> np.ndarray:
-    data = paths.read_bytes(path)
+    data = files.read_bytes(path)
     try:
         # MATLAB v7.3 files are HDF5 behind a header of 512 bytes, and hold matrices transposed.
         if data[512:520] == _HDF5_SIGNATURE or data[:8] == _HDF5_SIGNATURE:

@@ -8,7 +8,8 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from hd2s_tf.data import paths, video
+from hd2s_tf import files
+from hd2s_tf.data import video
 from hd2s_tf.errors import BadInputError
 
 TRAIN, VALIDATION, TEST = "train", "validation", "test"
@@ -92,7 +93,7 @@ def read_layout(
     if layout not in LAYOUTS:
         raise BadInputError(f"no layout {layout!r}: the layouts are {', '.join(LAYOUTS)}")
     input_dir = os.fspath(input_dir)
-    if not paths.is_folder(input_dir):
+    if not files.is_folder(input_dir):
         raise BadInputError(f"{input_dir}: no such folder")
     problems: list[Problem] = []
     records = LAYOUTS[layout](input_dir, choice, problems)
@@ -103,14 +104,14 @@ def read_layout(
 
 def _dhf1k(input_dir: str, choice: Choice, problems: list[Problem]) -> list[VideoRecord]:
     """video/NNN.AVI or video/NNN/ of frames, annotation/NNNN/maps and fixation."""
-    folder = paths.join(input_dir, "video")
-    if not paths.is_folder(folder):
+    folder = files.join(input_dir, "video")
+    if not files.is_folder(folder):
         raise BadInputError(f"{folder}: no such folder; the layout dhf1k has it")
     sources: dict[int, str] = {}
-    for name in paths.list_folder(folder):
+    for name in files.list_folder(folder):
         number = re.fullmatch(r"0*(\d+)(\.\w+)?", name)
         if number and (number[2] is None or number[2].lower() in video.VIDEO_SUFFIXES):
-            sources[int(number[1])] = paths.join(folder, name)
+            sources[int(number[1])] = files.join(folder, name)
     split_of = {number: split for split, numbers in _DHF1K_RANGES.items() for number in numbers if number in sources}
     training = [f"{number:04d}" for number, split in split_of.items() if split == TRAIN]
     if choice.names or not any(split == VALIDATION for split in split_of.values()):
@@ -119,18 +120,18 @@ def _dhf1k(input_dir: str, choice: Choice, problems: list[Problem]) -> list[Vide
     records = []
     for number in sorted(split_of):
         name = f"{number:04d}"
-        annotation = paths.join(input_dir, "annotation", name)
+        annotation = files.join(input_dir, "annotation", name)
         _try(problems, records, _dhf1k_video, name, split_of[number], sources[number], annotation)
     return records
 
 
 def _dhf1k_video(name: str, split: str, source: str, annotation: str) -> VideoRecord:
-    frames: str | tuple[str, ...] = source if not paths.is_folder(source) else _images(source)
-    if not paths.is_folder(annotation):
+    frames: str | tuple[str, ...] = source if not files.is_folder(source) else _images(source)
+    if not files.is_folder(annotation):
         if split == TEST:
             return VideoRecord(name, split, frames)
         raise BadInputError(f"{annotation}: no such folder, but {source} is there")
-    maps = _images(paths.join(annotation, "maps"))
+    maps = _images(files.join(annotation, "maps"))
     _check_consecutive(maps)
     if not isinstance(frames, str):
         _check_count(frames, maps)
@@ -141,29 +142,29 @@ def _ucf(input_dir: str, choice: Choice, problems: list[Problem]) -> list[VideoR
     """training|testing/<video>/images, maps and fixation."""
     records: list[VideoRecord] = []
     for folder_name, split in (("training", TRAIN), ("testing", TEST)):
-        folder = paths.join(input_dir, folder_name)
-        if not paths.is_folder(folder):
+        folder = files.join(input_dir, folder_name)
+        if not files.is_folder(folder):
             continue
-        for name in paths.list_folder(folder):
-            if paths.is_folder(paths.join(folder, name)):
-                _try(problems, records, _ucf_video, name, split, paths.join(folder, name))
+        for name in files.list_folder(folder):
+            if files.is_folder(files.join(folder, name)):
+                _try(problems, records, _ucf_video, name, split, files.join(folder, name))
     return _with_validation(records, choice)
 
 
 def _ucf_video(name: str, split: str, folder: str) -> VideoRecord:
-    images = _images(paths.join(folder, "images"))
-    maps = _images(paths.join(folder, "maps"))
+    images = _images(files.join(folder, "images"))
+    maps = _images(files.join(folder, "maps"))
     _check_stems(images, maps)
     return VideoRecord(name, split, images, maps, _fixations(folder, maps))
 
 
 def _fixations(folder: str, maps: Sequence[str]) -> tuple[str, ...]:
     """The files fixation/maps/*.mat, else fixation/*.png, that belong to the maps; none without such a folder."""
-    folder = paths.join(folder, "fixation")
-    matlab_folder = paths.join(folder, "maps")
-    if paths.is_folder(matlab_folder):
+    folder = files.join(folder, "fixation")
+    matlab_folder = files.join(folder, "maps")
+    if files.is_folder(matlab_folder):
         fixations = _files(matlab_folder, {".mat"})
-    elif paths.is_folder(folder):
+    elif files.is_folder(folder):
         fixations = _images(folder)
     else:
         return ()
@@ -200,15 +201,15 @@ def _video_files(input_dir: str) -> list[str]:
     found, pending, seen = [], [input_dir], set()
     while pending:
         folder = pending.pop()
-        identity = folder if paths.is_remote(folder) else os.path.realpath(folder)
+        identity = folder if files.is_remote(folder) else os.path.realpath(folder)
         if identity in seen:
             continue
         seen.add(identity)
-        for name in paths.list_folder(folder):
-            path = paths.join(folder, name)
+        for name in files.list_folder(folder):
+            path = files.join(folder, name)
             if pathlib.PurePath(name).suffix.lower() in video.VIDEO_SUFFIXES:
                 found.append(path)
-            elif paths.is_folder(path):
+            elif files.is_folder(path):
                 pending.append(path)
     return sorted(found)
 
@@ -221,9 +222,9 @@ def _video_name(path: str) -> str:
 
 def _name_list(input_dir: str, word: str) -> list[str]:
     """The names in the list file whose name starts with `word`, one a line."""
-    for name in paths.list_folder(input_dir):
+    for name in files.list_folder(input_dir):
         if name.lower().startswith(word) and name.lower().endswith(".txt"):
-            text = paths.read_bytes(paths.join(input_dir, name)).decode(errors="replace")
+            text = files.read_bytes(files.join(input_dir, name)).decode(errors="replace")
             return [_video_name(line.strip()) for line in text.splitlines() if line.strip()]
     return []
 
@@ -275,12 +276,12 @@ def _images(folder: str) -> tuple[str, ...]:
 
 
 def _files(folder: str, suffixes: frozenset[str] | set[str]) -> tuple[str, ...]:
-    if not paths.is_folder(folder):
+    if not files.is_folder(folder):
         raise BadInputError(f"{folder}: no such folder")
-    names = [name for name in paths.list_folder(folder) if pathlib.PurePath(name).suffix.lower() in suffixes]
+    names = [name for name in files.list_folder(folder) if pathlib.PurePath(name).suffix.lower() in suffixes]
     if not names:
         raise BadInputError(f"{folder}: holds none of {', '.join(sorted(suffixes))}")
-    return tuple(paths.join(folder, name) for name in names)
+    return tuple(files.join(folder, name) for name in names)
 
 
 def _check_stems(first: Sequence[str], second: Sequence[str]) -> None:

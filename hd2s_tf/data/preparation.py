@@ -20,7 +20,8 @@ import numpy as np
 import tqdm
 from absl import logging
 
-from hd2s_tf.data import fixations, layouts, paths, preprocessing, records, video
+from hd2s_tf import files
+from hd2s_tf.data import fixations, layouts, preprocessing, records, video
 from hd2s_tf.errors import BadInputError, RunError
 
 _SHARD_FRAMES = 1000
@@ -100,7 +101,7 @@ def prepare(
         chosen = [record for record in videos if record.split == wanted]
         if not chosen:
             raise BadInputError(f"{input_dir}: no videos in the split {wanted}")
-        folder = paths.join(output_dir, wanted)
+        folder = files.join(output_dir, wanted)
         left_out = [str(problem) for problem in problems if problem.split == wanted]
         written[wanted] = _prepare_split(
             chosen, folder, {**information, "split": wanted, "left_out": left_out}, options, workers, skip_bad
@@ -124,9 +125,9 @@ def _prepare_split(
     workers: int,
     skip_bad: bool,
 ) -> dict:
-    paths.make_folder(folder)
+    files.make_folder(folder)
     # Without it, the folder is known to be unfinished while shards change.
-    paths.remove(paths.join(folder, records.DATASET))
+    files.remove(files.join(folder, records.DATASET))
     shards = {f"shard-{number:05d}": group for number, group in enumerate(_groups(videos))}
     _remove_others(folder, shards)
     indexes: dict[str, dict] = {}
@@ -135,7 +136,7 @@ def _prepare_split(
         tqdm.tqdm(total=len(videos), unit="video", desc=f"preparing {information['split']}", disable=None) as progress,
     ):
         futures = {
-            pool.submit(_write_shard, paths.join(folder, name), group, options, skip_bad): name
+            pool.submit(_write_shard, files.join(folder, name), group, options, skip_bad): name
             for name, group in shards.items()
         }
         try:
@@ -168,7 +169,7 @@ def _prepare_split(
         "videos": [entry["name"] for entry in entries],
         "shards": [indexes[name]["shard"] for name in sorted(indexes) if indexes[name]["videos"]],
     }
-    paths.write_bytes(paths.join(folder, records.DATASET), json.dumps(information, indent=1).encode() + b"\n")
+    files.write_bytes(files.join(folder, records.DATASET), json.dumps(information, indent=1).encode() + b"\n")
     return information
 
 
@@ -210,10 +211,10 @@ def _groups(videos: list[layouts.VideoRecord]) -> Iterator[list[layouts.VideoRec
 def _remove_others(folder: str, shards: dict) -> None:
     """Removes what an earlier preparation of other data left."""
     # An object store has no empty folders.
-    for name in paths.list_folder(folder) if paths.is_folder(folder) else []:
+    for name in files.list_folder(folder) if files.is_folder(folder) else []:
         stem = name.split(".")[0]
         if stem.startswith("shard-") and (stem not in shards or name.endswith(".tmp")):
-            paths.remove(paths.join(folder, name))
+            files.remove(files.join(folder, name))
 
 
 def _write_shard(stem: str, videos: list[layouts.VideoRecord], options: Options, skip_bad: bool) -> dict:
@@ -244,8 +245,8 @@ def _write_shard(stem: str, videos: list[layouts.VideoRecord], options: Options,
         "left_out": problems,
     }
     try:
-        paths.write_bytes(shard, bytes(data))
-        paths.write_bytes(stem + records.INDEX_SUFFIX, json.dumps(index).encode())
+        files.write_bytes(shard, bytes(data))
+        files.write_bytes(stem + records.INDEX_SUFFIX, json.dumps(index).encode())
     except OSError as error:
         raise RunError(f"{shard}: cannot be written: {error.strerror or error}") from error
     return index
@@ -268,7 +269,7 @@ def _fingerprint(videos: list[layouts.VideoRecord], options: Options) -> str:
     for record in videos:
         frames = [record.frames] if isinstance(record.frames, str) else record.frames
         for path in (*frames, *record.map_paths, *record.fixation_paths):
-            sizes[path] = paths.file_size(path)
+            sizes[path] = files.file_size(path)
     text = json.dumps([[dataclasses.asdict(record) for record in videos], dataclasses.asdict(options), sizes])
     return hashlib.sha256(text.encode()).hexdigest()
 
@@ -276,13 +277,13 @@ def _fingerprint(videos: list[layouts.VideoRecord], options: Options) -> str:
 def _finished(stem: str, made_of: str) -> dict | None:
     """The index of a shard that is there whole, with nothing left out that may be mended by now."""
     shard, index_path = stem + records.SHARD_SUFFIX, stem + records.INDEX_SUFFIX
-    if not (paths.exists(shard) and paths.exists(index_path)):
+    if not (files.exists(shard) and files.exists(index_path)):
         return None
     try:
-        index = json.loads(paths.read_bytes(index_path))
+        index = json.loads(files.read_bytes(index_path))
         if index["made_of"] != made_of or index["left_out"]:
             return None
-        whole = hashlib.sha256(paths.read_bytes(shard)).hexdigest() == index["shard"]["sha256"]
+        whole = hashlib.sha256(files.read_bytes(shard)).hexdigest() == index["shard"]["sha256"]
     except (ValueError, KeyError, TypeError):
         return None
     return index if whole else None

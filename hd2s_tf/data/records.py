@@ -17,7 +17,7 @@ import google_crc32c
 import numpy as np
 import tensorflow as tf
 
-from hd2s_tf.data import paths
+from hd2s_tf import files
 from hd2s_tf.errors import BadInputError, RunError
 
 DATASET, INDEX_SUFFIX, SHARD_SUFFIX = "dataset.json", ".index.json", ".tfrecord"
@@ -146,9 +146,9 @@ _open_shards = _OpenShards()
 
 def _read_range(path: str, start: int, end: int) -> bytes:
     try:
-        if not paths.is_remote(path):
+        if not files.is_remote(path):
             return _open_shards.read(path, start, end)
-        with tf.io.gfile.GFile(paths.ready(path), "rb") as file:
+        with tf.io.gfile.GFile(files.ready(path), "rb") as file:
             file.seek(start)
             return file.read(end - start)
     except (OSError, tf.errors.OpError) as error:
@@ -197,16 +197,16 @@ def load_dataset(data_dir: str | os.PathLike, split: str) -> Dataset:
     Raises:
       BadInputError: nothing prepared there, or not completely, or a shard that is missing or of another size.
     """
-    folder = paths.join(data_dir, split)
-    path = paths.join(folder, DATASET)
-    if not paths.exists(path):
+    folder = files.join(data_dir, split)
+    path = files.join(folder, DATASET)
+    if not files.exists(path):
         raise BadInputError(f"{path}: not there: no prepared data, or its preparation has not finished")
     try:
-        information = json.loads(paths.read_bytes(path))
+        information = json.loads(files.read_bytes(path))
         if information["format"] != FORMAT:
             raise BadInputError(f"{path}: written in format {information['format']}, this version reads {FORMAT}")
         videos = [
-            _video(entry, paths.join(folder, shard["file"]))
+            _video(entry, files.join(folder, shard["file"]))
             for shard in information["shards"]
             for entry in _read_index(folder, shard)
         ]
@@ -218,10 +218,10 @@ def load_dataset(data_dir: str | os.PathLike, split: str) -> Dataset:
 
 
 def _read_index(folder: str, shard: dict) -> list[dict]:
-    path = paths.join(folder, shard["file"])
-    if not paths.exists(path) or paths.file_size(path) != shard["bytes"]:
+    path = files.join(folder, shard["file"])
+    if not files.exists(path) or files.file_size(path) != shard["bytes"]:
         raise BadInputError(f"{path}: missing or truncated: it should have {shard['bytes']} bytes")
-    index = json.loads(paths.read_bytes(path.removesuffix(SHARD_SUFFIX) + INDEX_SUFFIX))
+    index = json.loads(files.read_bytes(path.removesuffix(SHARD_SUFFIX) + INDEX_SUFFIX))
     return index["videos"]
 
 
@@ -237,9 +237,9 @@ def load_splits(data_dir: str | os.PathLike, splits: tuple[str, ...] = ()) -> li
     Raises:
       BadInputError: there are none, or one that `load_dataset` refuses.
     """
-    if not paths.is_folder(data_dir):
+    if not files.is_folder(data_dir):
         raise BadInputError(f"{data_dir}: no such folder")
-    found = [name for name in paths.list_folder(data_dir) if paths.exists(paths.join(data_dir, name, DATASET))]
+    found = [name for name in files.list_folder(data_dir) if files.exists(files.join(data_dir, name, DATASET))]
     if not (splits or found):
         raise BadInputError(f"{data_dir}: no prepared data")
     return [load_dataset(data_dir, split) for split in splits or found]

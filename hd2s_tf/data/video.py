@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 from absl import logging
 
-from hd2s_tf.data import paths
+from hd2s_tf import files
 from hd2s_tf.errors import BadInputError
 
 IMAGE_SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".webp", ".tif", ".tiff"})
@@ -89,14 +89,14 @@ def open_frames(path: str | os.PathLike) -> FrameSource:
       BadInputError: nothing there, an empty file, a folder without images, or no frame that can be decoded.
     """
     path = os.fspath(path)
-    if paths.is_folder(path):
-        names = [name for name in paths.list_folder(path) if pathlib.PurePath(name).suffix.lower() in IMAGE_SUFFIXES]
+    if files.is_folder(path):
+        names = [name for name in files.list_folder(path) if pathlib.PurePath(name).suffix.lower() in IMAGE_SUFFIXES]
         if not names:
             raise BadInputError(f"{path}: the folder holds no images")
-        return open_images(tuple(paths.join(path, name) for name in names))
-    if not paths.exists(path):
+        return open_images(tuple(files.join(path, name) for name in names))
+    if not files.exists(path):
         raise BadInputError(f"{path}: no such file or folder")
-    if paths.file_size(path) == 0:
+    if files.file_size(path) == 0:
         raise BadInputError(f"{path}: the file is empty")
     if pathlib.PurePath(path).suffix.lower() in IMAGE_SUFFIXES:
         return open_images((path,))
@@ -140,11 +140,11 @@ class _local_copy:  # noqa: N801
         self._copy: str | None = None
 
     def __enter__(self) -> str:
-        if not paths.is_remote(self._path):
+        if not files.is_remote(self._path):
             return self._path
         handle, self._copy = tempfile.mkstemp(suffix=pathlib.PurePath(self._path).suffix)
         os.close(handle)
-        paths.copy(self._path, self._copy)
+        files.copy(self._path, self._copy)
         return self._copy
 
     def __exit__(self, *_: object) -> None:
@@ -171,7 +171,7 @@ def read_map(path: str) -> np.ndarray:
 
 
 def _decode(path: str, mode: int) -> np.ndarray:
-    data = paths.read_bytes(path)
+    data = files.read_bytes(path)
     if not data:
         raise BadInputError(f"{path}: the file is empty")
     if data.startswith(_PNG_SIGNATURE) and _is_damaged(data):
@@ -247,7 +247,7 @@ class VideoWriter:
         self._writer.release()
         try:
             if error_type is None:
-                paths.copy(self._unfinished, self._path)
+                files.copy(self._unfinished, self._path)
         finally:
             pathlib.Path(self._unfinished).unlink()
 

@@ -9,7 +9,8 @@ import cv2
 import numpy as np
 from absl import logging
 
-from hd2s_tf.data import fixations, layouts, paths, records, video
+from hd2s_tf import files
+from hd2s_tf.data import fixations, layouts, records, video
 from hd2s_tf.errors import BadInputError
 
 _SPLIT_NAMES = {"training": layouts.TRAIN, "testing": layouts.TEST}
@@ -86,9 +87,9 @@ def open_videos(
       BadInputError: nothing there that can be opened, or broken videos.
     """
     split = _SPLIT_NAMES.get(split, split)
-    if not paths.is_folder(data_dir):
+    if not files.is_folder(data_dir):
         raise BadInputError(f"{data_dir}: no such folder")
-    if paths.exists(paths.join(data_dir, split, records.DATASET)):
+    if files.exists(files.join(data_dir, split, records.DATASET)):
         videos = [_prepared(prepared) for prepared in records.load_dataset(data_dir, split).videos]
     else:
         layout = layout or _recognise(data_dir)
@@ -114,15 +115,15 @@ def open_videos(
 def dataset_name(data_dir: str | os.PathLike, split: str) -> str:
     """What a data set is called: by whoever prepared it, or by its folder."""
     split = _SPLIT_NAMES.get(split, split)
-    if paths.exists(paths.join(data_dir, split, records.DATASET)):
+    if files.exists(files.join(data_dir, split, records.DATASET)):
         return records.load_dataset(data_dir, split).name
     return os.fspath(data_dir).rstrip("/").rsplit("/", 1)[-1]
 
 
 def _recognise(data_dir: str | os.PathLike) -> str:
-    if any(paths.is_folder(paths.join(data_dir, name)) for name in ("annotation", "video")):
+    if any(files.is_folder(files.join(data_dir, name)) for name in ("annotation", "video")):
         return "dhf1k"
-    if any(paths.is_folder(paths.join(data_dir, name)) for name in _SPLIT_NAMES):
+    if any(files.is_folder(files.join(data_dir, name)) for name in _SPLIT_NAMES):
         return "ucf_sports"
     raise BadInputError(
         f"{data_dir}: neither prepared data nor a layout that is recognised; --layout is one of "

@@ -8,13 +8,14 @@ import numpy as np
 import tqdm
 from absl import logging
 
-from hd2s_tf.data import paths, preprocessing, video
+from hd2s_tf import files
+from hd2s_tf.data import preprocessing, video
 from hd2s_tf.errors import BadInputError
 from hd2s_tf.evaluation.ground_truth import ScoredVideo
 from hd2s_tf.inference import postprocessing
 from hd2s_tf.inference.predictor import PredictFn, predict_video
 from hd2s_tf.inference.windows import window_indices
-from hd2s_tf.models.hd2s import CLIP_FRAMES, FRAME_SIZE, SMOOTHING_SIGMA
+from hd2s_tf.models.presets import CLIP_FRAMES, FRAME_SIZE, SMOOTHING_SIGMA
 
 BASELINE_PREFIX = "baseline:"
 BASELINES = ("centre", "mean_map", "uniform")
@@ -96,16 +97,16 @@ class FolderPredictor(Predictor):
     """
 
     def __init__(self, folder: str, videos: Sequence[ScoredVideo], allow_missing: bool) -> None:
-        if not paths.is_folder(folder):
+        if not files.is_folder(folder):
             raise BadInputError(f"{folder}: no such folder")
         self._files: dict[str, list[str | None]] = {}
         missing: list[str] = []
         unknown: list[str] = []
         for scored in videos:
-            found = _images(paths.join(folder, scored.name))
-            files = [found.pop(_key(name), None) for name in scored.frame_names]
-            self._files[scored.name] = files
-            names = zip(scored.frame_names, files, strict=True)
+            found = _images(files.join(folder, scored.name))
+            matched = [found.pop(_key(name), None) for name in scored.frame_names]
+            self._files[scored.name] = matched
+            names = zip(scored.frame_names, matched, strict=True)
             missing += [f"{scored.name}/{name}.png" for name, path in names if path is None]
             unknown += sorted(found.values())
         if len(missing) == sum(len(scored.frame_names) for scored in videos):
@@ -124,8 +125,8 @@ class FolderPredictor(Predictor):
 
 
 def _images(folder: str) -> dict[str | int, str]:
-    names = paths.list_folder(folder) if paths.is_folder(folder) else []
-    return {_key(name.rsplit(".", 1)[0]): paths.join(folder, name) for name in names if "." in name}
+    names = files.list_folder(folder) if files.is_folder(folder) else []
+    return {_key(name.rsplit(".", 1)[0]): files.join(folder, name) for name in names if "." in name}
 
 
 def _key(stem: str) -> str | int:

@@ -4,7 +4,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from hd2s_tf.data import paths, video
+from hd2s_tf import files
+from hd2s_tf.data import video
 from hd2s_tf.errors import RunError
 from hd2s_tf.evaluation.ground_truth import ScoredVideo
 from hd2s_tf.evaluation.predictions import PredictedFrame, enumeration
@@ -23,9 +24,9 @@ class Submission:
     def write(self, scored: ScoredVideo, index: int, predicted: PredictedFrame) -> None:
         """Writes the map of a frame, 8-bit and of the frame's size; not one that is not finite."""
         if np.isfinite(predicted.saliency_map).all():
-            paths.make_folder(paths.join(self.folder, scored.name))
-            path = paths.join(self.folder, scored.name, f"{scored.frame_names[index]}.png")
-            paths.write_bytes(path, video.png_bytes(predicted.pixels))
+            files.make_folder(files.join(self.folder, scored.name))
+            path = files.join(self.folder, scored.name, f"{scored.frame_names[index]}.png")
+            files.write_bytes(path, video.png_bytes(predicted.pixels))
 
     def has(self, scored: ScoredVideo) -> bool:
         """Whether a video's maps are all there, and nothing else."""
@@ -37,15 +38,15 @@ class Submission:
         Raises:
           RunError: maps are missing, or there is something that belongs to no frame.
         """
-        present = set(paths.list_folder(self.folder)) if paths.is_folder(self.folder) else set()
+        present = set(files.list_folder(self.folder)) if files.is_folder(self.folder) else set()
         differences = [f"{name}, which is no video" for name in sorted(present - {scored.name for scored in videos})]
         differences += [difference for scored in videos for difference in self._differences(scored)]
         if differences:
             raise RunError(f"{self.folder}: the submission is not as it should be: {enumeration(differences)}")
 
     def _differences(self, scored: ScoredVideo) -> list[str]:
-        folder = paths.join(self.folder, scored.name)
-        present = set(paths.list_folder(folder)) if paths.is_folder(folder) else set()
+        folder = files.join(self.folder, scored.name)
+        present = set(files.list_folder(folder)) if files.is_folder(folder) else set()
         wanted = {f"{name}.png" for name in scored.frame_names}
         return [
             *(f"{scored.name}/{name} is missing" for name in sorted(wanted - present)),

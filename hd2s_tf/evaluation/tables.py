@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from hd2s_tf.data import paths
+from hd2s_tf import files
 from hd2s_tf.evaluation import published
 from hd2s_tf.evaluation.protocol import METRICS
 
@@ -33,12 +33,12 @@ def write(output_dir: str, written: dict, rows: dict[str, list[dict]]) -> None:
     """
     per_video = [{"video": name, **values} for name, values in written["videos"].items()]
     per_frame = [{"video": name, **row} for name, frames in rows.items() for row in frames]
-    paths.write_bytes(paths.join(output_dir, PER_VIDEO), _csv(("video", *METRICS), per_video))
+    files.write_bytes(files.join(output_dir, PER_VIDEO), _csv(("video", *METRICS), per_video))
     compressed = gzip.compress(_csv(("video", "frame", *METRICS), per_frame), mtime=0)
-    paths.write_bytes(paths.join(output_dir, PER_FRAME), compressed)
+    files.write_bytes(files.join(output_dir, PER_FRAME), compressed)
     kept = {key: value for key, value in written.items() if key != "videos"}
     text = json.dumps(_without_nan(kept), indent=2, allow_nan=False)
-    paths.write_bytes(paths.join(output_dir, METRICS_FILE), text.encode() + b"\n")
+    files.write_bytes(files.join(output_dir, METRICS_FILE), text.encode() + b"\n")
 
 
 def comparison(written: dict) -> list[tuple[str, dict[str, float | int]]]:

@@ -10,7 +10,7 @@ import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from hd2s_tf.data import paths
+from hd2s_tf import files
 from hd2s_tf.evaluation.ground_truth import ScoredVideo, open_videos
 from hd2s_tf.evaluation.predictions import NetworkPredictor
 from hd2s_tf.evaluation.tables import TITLES
@@ -47,7 +47,7 @@ class Figures:
     Args:
       config: as configs/experiments.py makes it.
       weights: the weight file of a training and a seed.
-      data_root, workdir: see `job.run`.
+      data_root, workdir: see `bench.run`.
     """
 
     def __init__(
@@ -65,7 +65,7 @@ class Figures:
 
     def draw(self, seed: int) -> tuple[str, str]:
         """Draws both from the models of a seed; returns the pictures' paths."""
-        drawn = paths.join(self._workdir, "figure5.png"), paths.join(self._workdir, "figure6.png")
+        drawn = files.join(self._workdir, "figure5.png"), files.join(self._workdir, "figure6.png")
         self._fusion(drawn[0], seed)
         self._maps(drawn[1], seed)
         return drawn
@@ -89,7 +89,7 @@ class Figures:
     def _maps(self, path: str, seed: int) -> None:
         """A row for base, adapted and domain-specific model: frame, ground truth, output, conspicuity maps."""
         folder, _, split = self._config.domains[self._target][1].rpartition(":")
-        scored = open_videos(paths.join(self._data_root, folder), split)[0]
+        scored = open_videos(files.join(self._data_root, folder), split)[0]
         index = len(scored.frame_names) // 2
         shown = [variant for variant in self._variants if variant[2] in (None, self._target)]
         titles = ["frame", "ground truth", "saliency map", *(f"conspicuity map {level}" for level in LEVELS)]
@@ -118,4 +118,4 @@ def _frame_and_truth(scored: ScoredVideo, index: int) -> tuple[np.ndarray, np.nd
 def _save(path: str, figure: Figure) -> None:
     buffer = io.BytesIO()
     FigureCanvasAgg(figure).print_png(buffer)
-    paths.write_bytes(path, buffer.getvalue())
+    files.write_bytes(path, buffer.getvalue())

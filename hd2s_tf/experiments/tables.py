@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from hd2s_tf.data import paths
+from hd2s_tf import files
 from hd2s_tf.evaluation.protocol import METRICS
 from hd2s_tf.evaluation.tables import TITLES, number
 from hd2s_tf.experiments.matrices import Matrix, Row
@@ -94,7 +94,7 @@ def write(workdir: str, matrix: Matrix, results: Sequence[Result]) -> None:
         for run, scores in [*enumerate(result.scores), *([("paper", published)] if published else [])]:
             values = (f"{scores[metric]:.4f}" if metric in scores else "" for metric in METRICS)
             writer.writerow((row.group, row.arm, row.training.name, row.domain, run, *values))
-    paths.write_bytes(paths.join(workdir, f"{matrix.name}.csv"), text.getvalue().encode())
+    files.write_bytes(files.join(workdir, f"{matrix.name}.csv"), text.getvalue().encode())
 
 
 def _value(mean: float, spread: float = float("nan")) -> str:

@@ -3,8 +3,8 @@
 import tensorflow as tf
 
 from hd2s_tf.data import preprocessing
-from hd2s_tf.inference.runs import DEFAULT_BATCH_SIZE
-from hd2s_tf.models import optimize
+from hd2s_tf.inference.streams import DEFAULT_BATCH_SIZE
+from hd2s_tf.models import folding
 from hd2s_tf.models.hd2s import HD2S
 from hd2s_tf.models.shared_windows import State, windows_of
 
@@ -39,8 +39,8 @@ class FrameRuns:
 
     def __init__(self, model: HD2S, frame_size: tuple[int, int]) -> None:
         self._windows, self._clip_frames, self._size = windows_of(model), model.clip_frames, frame_size
-        self._start = optimize.with_constant_weights(model, self._windows.start)
-        self._advance = tf.function(optimize.with_constant_weights(model, self._advance_run))
+        self._start = folding.with_constant_weights(model, self._windows.start)
+        self._advance = tf.function(folding.with_constant_weights(model, self._advance_run))
 
     def maps(self, frames: tf.Tensor, skip: tf.Tensor, domain: tf.Tensor) -> tf.Tensor:
         """The maps float32 [N-skip,H,W] of all but the first `skip` frames; skip and domain are int32 scalars."""

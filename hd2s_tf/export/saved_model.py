@@ -9,7 +9,7 @@ Signatures:
   describe: request int32 [B], whatever its values -> model_info string [B], JSON: what model this is.
 Domain-specific models also take domain int32 [B], or [1] for `predict_frames`.
 
-A small model's weights are constants of the graphs as well, see `optimize.with_constant_weights`.
+A small model's weights are constants of the graphs as well, see `folding.with_constant_weights`.
 
 Batching joins requests along their first axis, which a video does not share with another: a version has either
 batching parameters or `predict_frames`.
@@ -30,12 +30,14 @@ from tensorflow.core.framework import tensor_shape_pb2
 from tensorflow.core.protobuf import meta_graph_pb2, saved_model_pb2
 from tensorflow_serving.apis import model_pb2, predict_pb2, prediction_log_pb2
 
-from hd2s_tf.data import paths, preprocessing
+from hd2s_tf import files
+from hd2s_tf.data import preprocessing
 from hd2s_tf.errors import BadInputError
 from hd2s_tf.export.frame_runs import FrameRuns
 from hd2s_tf.inference import postprocessing
-from hd2s_tf.models import optimize
-from hd2s_tf.models.hd2s import FRAME_SIZE, HD2S
+from hd2s_tf.models import folding
+from hd2s_tf.models.hd2s import HD2S
+from hd2s_tf.models.presets import FRAME_SIZE
 
 CLIPS, CONSPICUITY, FRAMES, DESCRIBE = "serving_default", "predict_conspicuity", "predict_frames", "describe"
 MODEL_INFO, BATCHING = "model_info.json", "batching_params.pbtxt"
@@ -65,7 +67,7 @@ def export(
       output_dir: the model's base path, local or remote. A remote store has no folders that could appear at once:
         there saved_model.pb, without which no server takes a folder for a version, is written last.
       version: at least 1; must not be there yet.
-      precision: see `optimize.for_inference`.
+      precision: see `folding.for_inference`.
       batching: whether to write batching parameters, for many clients that send clips, and no `predict_frames`.
       weights_sha256: of the weights, for the description.
 
@@ -75,13 +77,13 @@ def export(
     Raises:
       BadInputError: a version that is there already or makes no sense.
     """
-    folder = paths.join(output_dir, str(version))
+    folder = files.join(output_dir, str(version))
     if version < 1:
         raise BadInputError(f"version is {version}: it must be at least 1")
-    if paths.exists(folder):
+    if files.exists(folder):
         raise BadInputError(f"{folder}: this version is there already")
-    paths.make_folder(output_dir)
-    fast = optimize.for_inference(model, precision)
+    files.make_folder(output_dir)
+    fast = folding.for_inference(model, precision)
     information = _information(fast, version, weights_sha256)
     with tempfile.TemporaryDirectory() as temporary:
         local = pathlib.Path(temporary) / "model"
@@ -124,7 +126,7 @@ def endpoints(model: HD2S, information: dict) -> dict[str, tuple[Callable, list[
         return {name: tf.cast(outputs[name], tf.float32) for name in ("saliency_map", "conspicuity_maps")}
 
     # Traced once for all signatures.
-    network = tf.function(optimize.with_constant_weights(model, maps))
+    network = tf.function(folding.with_constant_weights(model, maps))
 
     def clips(clip: tf.Tensor, domain: tf.Tensor | None = None) -> dict[str, tf.Tensor]:
         return {"saliency_map": network(clip, domain)["saliency_map"]}
@@ -229,7 +231,7 @@ def _write_warmup(folder: pathlib.Path, model: HD2S, signatures: dict[str, meta_
 
 
 def _publish(local: pathlib.Path, folder: str) -> None:
-    if not paths.is_remote(folder):
+    if not files.is_remote(folder):
         # A name that no server takes for a version.
         unfinished = pathlib.Path(f"{folder}.{uuid.uuid4().hex[:8]}.tmp")
         try:
@@ -240,6 +242,6 @@ def _publish(local: pathlib.Path, folder: str) -> None:
         return
     for path in sorted(local.rglob("*"), key=lambda path: path.name == "saved_model.pb"):
         if path.is_file():
-            target = paths.join(folder, *path.relative_to(local).parts)
-            paths.make_folder(target.rsplit("/", 1)[0])
-            paths.copy(path, target)
+            target = files.join(folder, *path.relative_to(local).parts)
+            files.make_folder(target.rsplit("/", 1)[0])
+            files.copy(path, target)

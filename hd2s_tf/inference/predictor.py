@@ -10,22 +10,23 @@ from collections.abc import Callable, Iterable, Iterator
 import numpy as np
 import tensorflow as tf
 
-from hd2s_tf.data import paths, preprocessing
+from hd2s_tf import files
+from hd2s_tf.data import preprocessing
 from hd2s_tf.errors import BadInputError, RunError
 from hd2s_tf.inference import postprocessing, remote, windows
 from hd2s_tf.inference.background import prefetched
 from hd2s_tf.inference.domains import domain_index
-from hd2s_tf.inference.runs import DEFAULT_BATCH_SIZE, Run, StateRun, open_run
-from hd2s_tf.models import optimize
-from hd2s_tf.models import weights as weight_files
-from hd2s_tf.models.hd2s import CLIP_FRAMES, FRAME_SIZE, HD2S, SHAPING_ARGUMENTS, SMOOTHING_SIGMA
+from hd2s_tf.inference.streams import DEFAULT_BATCH_SIZE, Run, StateRun, open_run
+from hd2s_tf.models import folding, weight_files
+from hd2s_tf.models.hd2s import HD2S
+from hd2s_tf.models.presets import CLIP_FRAMES, FRAME_SIZE, SHAPING_ARGUMENTS, SMOOTHING_SIGMA
 from hd2s_tf.models.shared_windows import State, windows_of
 
 RANDOM_WEIGHTS = "random"
 DEFAULT_PRESET = "hd2s_tiny"
 
 # uint8 clips [B,T,H,W,3] and a domain's index in; saliency maps float32 [B,H,W] out, or with `conspicuity=True` a
-# pair of these and the conspicuity maps float32 [B,L,H,W]. It may have a method `run`; see `hd2s_tf.inference.runs`.
+# pair of these and the conspicuity maps float32 [B,L,H,W]. It may have a method `run`; see `hd2s_tf.inference.streams`.
 PredictFn = Callable[..., np.ndarray | tuple[np.ndarray, np.ndarray]]
 
 
@@ -63,7 +64,7 @@ class ModelPredictFn:
         self, model: HD2S, weights: str = RANDOM_WEIGHTS, domain: str | None = None, precision: str = "auto"
     ) -> None:
         self.domain, self._domain_index = domain, domain_index(domain, model.domains)
-        self.model = optimize.for_inference(model, precision)
+        self.model = folding.for_inference(model, precision)
         self.preset = model.name
         self.clip_frames = model.clip_frames
         self.smoothing_sigma = model.smoothing_sigma
@@ -72,7 +73,7 @@ class ModelPredictFn:
         self.precision = self.model.compute_dtype
         self._windows = windows_of(self.model)
         maps, start, advance = (
-            optimize.with_constant_weights(self.model, function)
+            folding.with_constant_weights(self.model, function)
             for function in (self.maps, self._start_run, self._advance_run)
         )
         self._function = tf.function(maps, reduce_retracing=True)
@@ -84,7 +85,7 @@ class ModelPredictFn:
         return (saliency_maps.numpy(), conspicuity_maps.numpy()) if conspicuity else saliency_maps.numpy()
 
     def run(self, frames: np.ndarray) -> Run:
-        """Opens a run; see `hd2s_tf.inference.runs.open_run`."""
+        """Opens a run; see `hd2s_tf.inference.streams.open_run`."""
         return StateRun(self._start, self._advance, frames)
 
     def graph(self, batch_size: int) -> tf.types.experimental.ConcreteFunction:
@@ -137,7 +138,7 @@ def load_predict_fn(
     target = os.fspath(target)
     if target.startswith(remote.SCHEME):
         return remote.RemotePredictFn(target, domain)
-    if paths.is_folder(target):
+    if files.is_folder(target):
         return SavedModelPredictFn(target, domain)
     model, path = open_model(target, preset)
     return ModelPredictFn(model, path or RANDOM_WEIGHTS, domain, precision)
@@ -160,11 +161,11 @@ class SavedModelPredictFn:
     """A `predict_fn` that runs an exported SavedModel; attributes as `ModelPredictFn`'s."""
 
     def __init__(self, folder: str, domain: str | None = None) -> None:
-        path = paths.join(folder, "model_info.json")
-        if not paths.exists(path):
+        path = files.join(folder, "model_info.json")
+        if not files.exists(path):
             raise BadInputError(f"{folder}: not a version of a SavedModel of this project: no model_info.json")
         try:
-            information = json.loads(paths.read_bytes(path))
+            information = json.loads(files.read_bytes(path))
             self._loaded = tf.saved_model.load(folder)
         except (ValueError, OSError, tf.errors.OpError) as error:
             raise BadInputError(f"{folder}: damaged: {error}") from error

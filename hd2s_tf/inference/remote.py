@@ -28,11 +28,12 @@ from tensorflow_serving.apis import (
     prediction_service_pb2_grpc,
 )
 
-from hd2s_tf.data import paths, preprocessing, video
+from hd2s_tf import files
+from hd2s_tf.data import preprocessing, video
 from hd2s_tf.errors import BadInputError, RunError
-from hd2s_tf.inference.connection import Connection
 from hd2s_tf.inference.domains import domain_index
-from hd2s_tf.models.hd2s import FRAME_SIZE
+from hd2s_tf.models.presets import FRAME_SIZE
+from hd2s_tf.serving.connection import Connection
 
 SCHEME = "grpc://"
 _RETRIED = {grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.RESOURCE_EXHAUSTED}
@@ -222,7 +223,7 @@ def _credentials(connection: Connection) -> grpc.ChannelCredentials | None:
             raise BadInputError("a client's certificate needs the certificate authority of the server too")
         return None
     return grpc.ssl_channel_credentials(
-        *(None if path is None else paths.read_bytes(path) for path in (connection.tls_ca, key, certificate))
+        *(None if path is None else files.read_bytes(path) for path in (connection.tls_ca, key, certificate))
     )
 
 

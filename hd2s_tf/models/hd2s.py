@@ -8,40 +8,13 @@ import keras
 import tensorflow as tf
 
 from hd2s_tf.errors import BadInputError
+from hd2s_tf.models import weight_files
 from hd2s_tf.models.conspicuity import ENDPOINT_OF_LEVEL, LEVELS, ConspicuityNetwork, DecoderNormalization
 from hd2s_tf.models.domain_adaptation import DomainClassifier
 from hd2s_tf.models.domain_specific import DomainFusion, GaussianPriors, GaussianSmoothing
 from hd2s_tf.models.layers import Normalization, TemporalReduction
-from hd2s_tf.models.s3d import S3D, TEMPORAL_STRIDES
-
-CLIP_FRAMES = 16
-FRAME_SIZE = (128, 192)
-SIZE_DIVISOR = 32
-# The data sets of the published domain-specific model.
-PUBLISHED_DOMAINS = ("DHF1K", "Hollywood", "UCFSports")
-PRESETS = {
-    "hd2s": {},
-    "hd2s_da": {"adaptation": True},
-    "hd2s_dsl": {"domains": PUBLISHED_DOMAINS},
-    # Its weights are chosen for the maps as they are: the filter only costs it accuracy.
-    "hd2s_tiny": {"width_multiplier": 0.25, "smoothing_sigma": 0.0},
-}
-SMOOTHING_SIGMA = 5.0
-
-# The arguments of `HD2S` that decide which variables it has, and those that do not.
-SHAPING_ARGUMENTS = (
-    "width_multiplier",
-    "clip_frames",
-    "levels",
-    "adaptation",
-    "domains",
-    "domain_priors",
-    "domain_normalization",
-    "domain_fusion",
-    "domain_smoothing",
-    "folded",
-)
-ARGUMENTS = (*SHAPING_ARGUMENTS, "momentum", "dropout", "recompute", "smoothing_sigma")
+from hd2s_tf.models.presets import ARGUMENTS, CLIP_FRAMES, FRAME_SIZE, PRESETS, SMOOTHING_SIGMA
+from hd2s_tf.models.s3d import S3D, SIZE_DIVISOR, TEMPORAL_STRIDES
 
 
 @keras.saving.register_keras_serializable("hd2s")
@@ -169,8 +142,6 @@ class HD2S(keras.Model):
         Raises:
           BadInputError: no such preset; no weights in the box for it; weights that do not fit or are not finite.
         """
-        from hd2s_tf.models import weights as weight_files
-
         if name not in PRESETS:
             raise BadInputError(f"no preset {name!r}: the presets are {', '.join(PRESETS)}")
         arguments = {**PRESETS[name], **({} if domains is None else {"domains": tuple(domains)}), **overrides}

@@ -11,8 +11,8 @@ import keras
 import tensorflow as tf
 from keras import layers
 
-from hd2s_tf.models.convolution import Convolution2D, Convolution3D
 from hd2s_tf.models.domain_specific import DomainBatchNormalization
+from hd2s_tf.models.kernel_gradient import Convolution2D, Convolution3D
 from hd2s_tf.models.normalization import BatchNormalization, in_four_axes
 
 

@@ -37,6 +37,7 @@ LAYERS = (
 )
 ENDPOINTS = tuple(name for name, kind, _ in LAYERS if kind == "endpoint")
 TEMPORAL_STRIDES = {"endpoint1": 2, "endpoint2": 2, "endpoint3": 4, "endpoint4": 8, "endpoint5": 8}
+SIZE_DIVISOR = 32
 
 
 def scaled_width(width: int, multiplier: float) -> int:

@@ -13,7 +13,7 @@ import keras
 import numpy as np
 
 from hd2s_tf.errors import BadInputError
-from hd2s_tf.models import weights as weight_files
+from hd2s_tf.models import weight_files
 from hd2s_tf.models.conspicuity import ConspicuityNetwork
 from hd2s_tf.models.domain_adaptation import DomainClassifier
 from hd2s_tf.models.domain_specific import DomainBatchNormalization

@@ -3,7 +3,7 @@
 from google.protobuf import text_format
 from tensorflow_serving.config import model_server_config_pb2
 
-from hd2s_tf.data import paths
+from hd2s_tf import files
 from hd2s_tf.errors import BadInputError
 
 PLATFORM = "tensorflow"
@@ -15,7 +15,7 @@ def read_models(path: str) -> list[model_server_config_pb2.ModelConfig]:
     Raises:
       BadInputError: no such file, not such a configuration, or models that TensorFlow Serving would refuse.
     """
-    text = paths.read_bytes(path).decode(errors="replace")
+    text = files.read_bytes(path).decode(errors="replace")
     try:
         parsed = text_format.Parse(text, model_server_config_pb2.ModelServerConfig())
     except text_format.ParseError as error:

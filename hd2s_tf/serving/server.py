@@ -24,7 +24,7 @@ from tensorflow_serving.apis import (
 )
 from tensorflow_serving.config import model_server_config_pb2
 
-from hd2s_tf.data import paths
+from hd2s_tf import files
 from hd2s_tf.errors import BadInputError
 from hd2s_tf.serving import models
 
@@ -243,8 +243,8 @@ def tls(certificate: str | None, key: str | None, client_ca: str | None = None) 
         raise BadInputError("TLS needs both the server's certificate and its key")
     if certificate is None:
         return None
-    pair = (paths.read_bytes(key), paths.read_bytes(certificate))
-    return grpc.ssl_server_credentials([pair], client_ca and paths.read_bytes(client_ca), client_ca is not None)
+    pair = (files.read_bytes(key), files.read_bytes(certificate))
+    return grpc.ssl_server_credentials([pair], client_ca and files.read_bytes(client_ca), client_ca is not None)
 
 
 class Server:

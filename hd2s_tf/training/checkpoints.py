@@ -6,7 +6,7 @@ import re
 import tensorflow as tf
 from absl import logging
 
-from hd2s_tf.data import paths
+from hd2s_tf import files
 from hd2s_tf.errors import RunError
 
 _KEPT = 3
@@ -43,7 +43,7 @@ class Checkpoints:
         """
         found = self._found()
         for update in found:
-            path = paths.join(self._manager.directory, f"ckpt-{update}")
+            path = files.join(self._manager.directory, f"ckpt-{update}")
             try:
                 self._checkpoint.restore(path).assert_existing_objects_matched()
             except (tf.errors.OpError, ValueError, LookupError, AssertionError) as error:
@@ -56,9 +56,9 @@ class Checkpoints:
 
     def _found(self) -> list[int]:
         """Updates that have a checkpoint, the newest first; of the files themselves, which say more than their list."""
-        if not paths.exists(self._manager.directory):
+        if not files.exists(self._manager.directory):
             return []
-        matches = (_INDEX.fullmatch(name) for name in paths.list_folder(self._manager.directory))
+        matches = (_INDEX.fullmatch(name) for name in files.list_folder(self._manager.directory))
         return sorted((int(match[1]) for match in matches if match), reverse=True)
 
 

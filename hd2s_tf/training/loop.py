@@ -12,17 +12,19 @@ import tensorflow as tf
 import tqdm
 from absl import logging
 
-from hd2s_tf.data import paths
+from hd2s_tf import files
 from hd2s_tf.errors import BadInputError, RunError
-from hd2s_tf.models import weights as weight_files
-from hd2s_tf.models.hd2s import FRAME_SIZE, HD2S, PRESETS, SIZE_DIVISOR
+from hd2s_tf.models import weight_files
+from hd2s_tf.models.hd2s import HD2S
+from hd2s_tf.models.presets import FRAME_SIZE, PRESETS
+from hd2s_tf.models.s3d import SIZE_DIVISOR
 from hd2s_tf.training import settings, strategies
+from hd2s_tf.training.batches import TrainingData
 from hd2s_tf.training.checkpoints import Checkpoints
-from hd2s_tf.training.input import TrainingData
 from hd2s_tf.training.interruption import Interruption
 from hd2s_tf.training.monitor import Monitor
 from hd2s_tf.training.objectives import Adaptation, Supervised
-from hd2s_tf.training.steps import Updater
+from hd2s_tf.training.updater import Updater
 from hd2s_tf.training.validation import Validation
 
 CONFIG, BEST, LAST, CHECKPOINTS = "config.json", "best.weights.h5", "last.weights.h5", "checkpoints"
@@ -93,8 +95,8 @@ class _Run:
         batches = self._data.batches(first * self._config.optimizer.accumulation)
         monitor = None
         if self._chief:
-            paths.make_folder(self._workdir)
-            paths.write_bytes(self._folder(CONFIG), json.dumps(self._record(), indent=2).encode() + b"\n")
+            files.make_folder(self._workdir)
+            files.write_bytes(self._folder(CONFIG), json.dumps(self._record(), indent=2).encode() + b"\n")
             monitor = Monitor(self._workdir, first)
         with Interruption() as interruption:
             scores = self._updates(first, batches, monitor, interruption)
@@ -199,7 +201,7 @@ class _Run:
             weight_files.save(self._model, self._folder(name))
 
     def _folder(self, name: str) -> str:
-        return paths.join(self._workdir, name)
+        return files.join(self._workdir, name)
 
 
 _SHOWN = ("loss", "nss", "cc", "clips_per_second")
@@ -246,7 +248,7 @@ def _check(config: ml_collections.ConfigDict) -> None:
             "--config.init.encoder= to start from random ones"
         )
     for name in (init.weights, init.encoder):
-        if name not in ("", settings.REQUIRED) and not paths.exists(name):
+        if name not in ("", settings.REQUIRED) and not files.exists(name):
             raise BadInputError(f"{name}: no such weight file")
     size, preset = tuple(config.data.frame_size), PRESETS[config.model.preset]
     if len(size) != 2 or any(side < SIZE_DIVISOR or side % SIZE_DIVISOR for side in size):

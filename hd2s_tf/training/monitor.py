@@ -7,7 +7,8 @@ import numpy as np
 import tensorflow as tf
 from absl import logging
 
-from hd2s_tf.data import paths, records
+from hd2s_tf import files
+from hd2s_tf.data import records
 
 METRICS, CURVES, TENSORBOARD = "metrics.jsonl", "curves.png", "tensorboard"
 
@@ -26,7 +27,7 @@ class Monitor:
     def __init__(self, workdir: str, first_update: int) -> None:
         self._workdir = workdir
         self.records = [record for record in _read(workdir) if record["update"] <= first_update]
-        folder = paths.join(workdir, TENSORBOARD)
+        folder = files.join(workdir, TENSORBOARD)
         _drop_events(folder, first_update)
         self._writer = tf.summary.create_file_writer(folder)
 
@@ -34,7 +35,7 @@ class Monitor:
         """Adds the values measured after an update as one line and as TensorBoard scalars."""
         self.records.append({"update": update, **{name: float(value) for name, value in values.items()}})
         lines = "".join(json.dumps(record) + "\n" for record in self.records)
-        paths.write_bytes(paths.join(self._workdir, METRICS), lines.encode())
+        files.write_bytes(files.join(self._workdir, METRICS), lines.encode())
         with self._writer.as_default(step=update):
             for name, value in values.items():
                 tf.summary.scalar(name, float(value))
@@ -67,7 +68,7 @@ class Monitor:
             axes.legend(fontsize=8)
         buffer = io.BytesIO()
         FigureCanvasAgg(figure).print_png(buffer)
-        paths.write_bytes(paths.join(self._workdir, CURVES), buffer.getvalue())
+        files.write_bytes(files.join(self._workdir, CURVES), buffer.getvalue())
 
 
 _HIDDEN = {"update", "clips_per_second"}
@@ -75,10 +76,10 @@ _HIDDEN = {"update", "clips_per_second"}
 
 def _drop_events(folder: str, last_update: int) -> None:
     """Takes what was recorded after an update out of TensorBoard's files, and what a kill left half-written."""
-    if not paths.exists(folder):
+    if not files.exists(folder):
         return
-    for name in paths.list_folder(folder):
-        path = paths.join(folder, name)
+    for name in files.list_folder(folder):
+        path = files.join(folder, name)
         kept = []
         try:
             for event in tf.data.TFRecordDataset(path).as_numpy_iterator():
@@ -86,11 +87,11 @@ def _drop_events(folder: str, last_update: int) -> None:
                     kept.append(records.frame_of(event))
         except tf.errors.DataLossError:
             logging.info("%s: ends within an event", path)
-        paths.write_bytes(path, b"".join(kept))
+        files.write_bytes(path, b"".join(kept))
 
 
 def _read(workdir: str) -> list[dict]:
-    path = paths.join(workdir, METRICS)
-    if not paths.exists(path):
+    path = files.join(workdir, METRICS)
+    if not files.exists(path):
         return []
-    return [json.loads(line) for line in paths.read_bytes(path).decode().splitlines() if line.strip()]
+    return [json.loads(line) for line in files.read_bytes(path).decode().splitlines() if line.strip()]

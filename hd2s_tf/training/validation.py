@@ -8,7 +8,7 @@ import tensorflow as tf
 from hd2s_tf.data import clips
 from hd2s_tf.models.hd2s import HD2S
 from hd2s_tf.training import losses
-from hd2s_tf.training.input import domain_indices, open_splits
+from hd2s_tf.training.batches import domain_indices, open_splits
 
 _PICTURE_ROWS = 4
 

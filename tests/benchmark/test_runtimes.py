@@ -5,7 +5,8 @@ import pytest
 
 from hd2s_tf.benchmark import growth, runtimes
 from hd2s_tf.inference.predictor import ModelPredictFn
-from hd2s_tf.models.hd2s import CLIP_FRAMES, FRAME_SIZE, HD2S
+from hd2s_tf.models.hd2s import HD2S
+from hd2s_tf.models.presets import CLIP_FRAMES, FRAME_SIZE
 
 
 def test_pytorch_answers_as_our_network():

@@ -134,8 +134,9 @@ import hashlib
 from hd2s_tf import command_line
 
 def main():
-    from hd2s_tf.data import clips, paths, records
-    from hd2s_tf.models import weights
+    from hd2s_tf.data import clips, records
+    from hd2s_tf import files
+    from hd2s_tf.models import weight_files
     from hd2s_tf.training.checkpoints import Checkpoints
     import tensorflow as tf
 
@@ -147,10 +148,10 @@ def main():
     value.assign(0.0)
     assert Checkpoints("s3://bucket/run/checkpoints", value=value).restore() == 7
     assert value.numpy() == 3.0
-    bundled = weights.bundled("hd2s_tiny")
-    paths.copy(bundled, "s3://bucket/run/best.weights.h5")
-    assert weights.settings("s3://bucket/run/best.weights.h5") == weights.settings(bundled)
-    assert paths.list_folder("s3://bucket") == ["discs", "run"]
+    bundled = weight_files.bundled("hd2s_tiny")
+    files.copy(bundled, "s3://bucket/run/best.weights.h5")
+    assert weight_files.settings("s3://bucket/run/best.weights.h5") == weight_files.settings(bundled)
+    assert files.list_folder("s3://bucket") == ["discs", "run"]
 
 command_line.run(main)
 """

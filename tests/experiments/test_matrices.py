@@ -4,7 +4,7 @@ import pathlib
 import pytest
 
 from hd2s_tf.errors import BadInputError
-from hd2s_tf.experiments import job, matrices
+from hd2s_tf.experiments import bench, matrices
 
 PATH = pathlib.Path(__file__).resolve().parents[2] / "configs" / "experiments.py"
 
@@ -28,7 +28,7 @@ def test_every_training_of_a_table_has_a_recipe(config, name):
     for row in matrix.rows:
         assert row.arm in matrix.rising
         assert row.domain in config.domains
-        made = job.recipe(config, row.training, 5, "data")
+        made = bench.recipe(config, row.training, 5, "data")
         assert made.seed == 5
         assert all(folder.startswith("data/") and folder.endswith(":train") for folder in made.data.train)
 
@@ -42,7 +42,7 @@ def test_a_training_is_known_by_its_name(config):
 def test_table_3_and_4_of_real_gaze():
     config = configuration("gaze")
     rows = [row for row in matrices.matrix("table3", config).rows if row.group == "OSIE"]
-    recipes = {row.arm: job.recipe(config, row.training, 0, "data") for row in rows}
+    recipes = {row.arm: bench.recipe(config, row.training, 0, "data") for row in rows}
     levels = {arm: (tuple(made.model.levels), made.loss.multi_level) for arm, made in recipes.items()}
     assert levels == {
         "4": ((4,), False),
@@ -59,7 +59,7 @@ def test_table_5_of_real_gaze():
     config = configuration("gaze")
     rows = {row.arm: row for row in matrices.matrix("table5", config).rows if row.group == "FIND -> OSIE"}
     assert {row.domain for row in rows.values()} == {"OSIE"}
-    made = {arm: job.recipe(config, row.training, 0, "data") for arm, row in rows.items()}
+    made = {arm: bench.recipe(config, row.training, 0, "data") for arm, row in rows.items()}
     assert made["generalisation"].data.train == ("data/find:train",)
     adaptation = made["adaptation"]
     assert (adaptation.data.train, adaptation.data.target) == (("data/find:train",), ("data/osie:train",))
@@ -70,7 +70,7 @@ def test_table_5_of_real_gaze():
 
 def test_table_6_tests_on_data_that_no_training_has_seen(config):
     for row in matrices.matrix("table6", config).rows:
-        made = job.recipe(config, row.training, 0, "data")
+        made = bench.recipe(config, row.training, 0, "data")
         seen = {*made.data.train, *made.data.target}
         assert f"data/{config.domains[row.domain][0]}" not in seen
 
@@ -89,4 +89,4 @@ def test_unknown_names_are_refused():
     with pytest.raises(ValueError, match="nothing"):
         configuration("nothing")
     with pytest.raises(BadInputError, match="MIT300"):
-        job.recipe(configuration("gaze"), matrices.base("MIT300"), 0, "data")
+        bench.recipe(configuration("gaze"), matrices.base("MIT300"), 0, "data")

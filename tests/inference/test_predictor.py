@@ -118,6 +118,6 @@ def test_unknown_presets_and_weights():
     with pytest.raises(BadInputError, match="no such weight file"):
         load_predict_fn("missing.weights.h5")
     with pytest.raises(BadInputError, match="weights of another model"):
-        from hd2s_tf.models import weights
+        from hd2s_tf.models import weight_files
 
-        load_predict_fn(weights.bundled("hd2s_tiny"), "hd2s")
+        load_predict_fn(weight_files.bundled("hd2s_tiny"), "hd2s")

@@ -3,7 +3,8 @@ import pytest
 import tensorflow as tf
 
 from hd2s_tf.errors import BadInputError
-from hd2s_tf.models.hd2s import HD2S, PRESETS
+from hd2s_tf.models.hd2s import HD2S
+from hd2s_tf.models.presets import PRESETS
 
 NARROW = 0.125
 

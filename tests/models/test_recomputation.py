@@ -2,7 +2,8 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from hd2s_tf.models.hd2s import CLIP_FRAMES, HD2S
+from hd2s_tf.models.hd2s import HD2S
+from hd2s_tf.models.presets import CLIP_FRAMES
 from hd2s_tf.models.s3d import S3D
 
 

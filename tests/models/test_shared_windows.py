@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from hd2s_tf.models import optimize
+from hd2s_tf.models import folding
 from hd2s_tf.models.hd2s import HD2S
 from hd2s_tf.models.shared_windows import SharedWindows, WholeWindows, windows_of
 
@@ -35,7 +35,7 @@ def _model(**arguments):
 def test_windows_in_runs_are_the_windows_one_by_one(arguments, folded):
     model = _model(**arguments)
     if folded:
-        model = optimize.for_inference(model)
+        model = folding.for_inference(model)
     length, count = model.clip_frames, 7
     windows = windows_of(model)
     assert isinstance(windows, WholeWindows if length == 8 else SharedWindows)
@@ -59,7 +59,7 @@ def test_windows_in_runs_are_the_windows_one_by_one(arguments, folded):
 
 def test_bfloat16_comes_close():
     model = _model(levels=(1,))
-    fast = optimize.for_inference(model, "bfloat16")
+    fast = folding.for_inference(model, "bfloat16")
     frames = RNG.uniform(-1, 1, (16, *SIZE, 3)).astype(np.float32)
     windows = SharedWindows(fast)
     found, _ = windows.advance(windows.start(tf.constant(frames[:15])), tf.constant(frames[15:]), tf.constant([0]))

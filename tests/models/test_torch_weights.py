@@ -8,8 +8,9 @@ import pytest
 import tensorflow as tf
 
 from hd2s_tf.errors import BadInputError
-from hd2s_tf.models import torch_weights, weights
-from hd2s_tf.models.hd2s import HD2S, PUBLISHED_DOMAINS
+from hd2s_tf.models import torch_weights, weight_files
+from hd2s_tf.models.hd2s import HD2S
+from hd2s_tf.models.presets import PUBLISHED_DOMAINS
 
 MAP_TOLERANCE, LOG_PROB_TOLERANCE, FEATURE_TOLERANCE = 1e-4, 1e-3, 1e-4
 
@@ -125,7 +126,7 @@ def test_converts_a_file(stand_in, tmp_path):
     np.testing.assert_allclose(
         model.smoothing.sigma, [values[f"module.GL__{name.lower()}.sigma"] for name in PUBLISHED_DOMAINS]
     )
-    assert weights.settings(output)["preset"] == "hd2s_dsl"
+    assert weight_files.settings(output)["preset"] == "hd2s_dsl"
 
 
 def test_both_kinds_of_files_hold_the_same(tmp_path):

@@ -9,7 +9,7 @@ import pytest
 
 from hd2s_tf.data import synthetic
 from hd2s_tf.errors import BadInputError, RunError
-from hd2s_tf.inference import job, remote
+from hd2s_tf.inference import remote, to_folder
 
 FRAMES = 70
 
@@ -29,7 +29,7 @@ def port(serve):
 
 def _run(port, source, output, name="m", version=None, **arguments):
     with remote.ServedModel(f"127.0.0.1:{port}/{name}", remote.Connection(deadline=60.0), version) as model:
-        return job.predict_remotely(str(source), str(output), model, **arguments)
+        return to_folder.predict_remotely(str(source), str(output), model, **arguments)
 
 
 def _interrupt(monkeypatch, after):
@@ -67,16 +67,18 @@ def test_what_an_interrupted_run_leaves_is_kept(videos, port, tmp_path, monkeypa
         _interrupt(monkeypatch, after)
         with pytest.raises(KeyboardInterrupt):
             _run(port, videos / "001.AVI", output)
-        assert not (output / job.SUMMARY).exists()
+        assert not (output / to_folder.SUMMARY).exists()
         # What was being written when the run was killed is none of the maps.
-        (output / job.MAPS / "0099.png.1a2b3c4d.tmp").write_bytes(b"half")
-        kept = {path: path.stat().st_mtime_ns for path in (output / job.MAPS).glob("*.png")}
-        finished = next(number for number in itertools.count(1) if output / job.MAPS / f"{number:04d}.png" not in kept)
+        (output / to_folder.MAPS / "0099.png.1a2b3c4d.tmp").write_bytes(b"half")
+        kept = {path: path.stat().st_mtime_ns for path in (output / to_folder.MAPS).glob("*.png")}
+        finished = next(
+            number for number in itertools.count(1) if output / to_folder.MAPS / f"{number:04d}.png" not in kept
+        )
         summary = _run(port, videos / "001.AVI", output, resume=True)
         found = _written(output)
         assert {**summary, "seconds": 0, "frames_per_second": 0} == {**whole, "seconds": 0, "frames_per_second": 0}
-        del found[job.SUMMARY]
-        assert found == {name: data for name, data in expected.items() if name != job.SUMMARY}
+        del found[to_folder.SUMMARY]
+        assert found == {name: data for name, data in expected.items() if name != to_folder.SUMMARY}
         for number, (path, written) in enumerate(sorted(kept.items()), 1):
             if number < finished:
                 assert path.stat().st_mtime_ns == written
@@ -96,10 +98,10 @@ def test_a_server_that_fails_leaves_a_run_to_resume(videos, serve, tmp_path):
 
         model.predict = predict_or_stop
         with pytest.raises(RunError, match="the connection is closed"):
-            job.predict_remotely(str(videos / "001.AVI"), str(tmp_path / "out"), model, in_flight=1)
+            to_folder.predict_remotely(str(videos / "001.AVI"), str(tmp_path / "out"), model, in_flight=1)
     assert json.loads((tmp_path / "out" / "run.json").read_text())["model"] == "m"
     summary = _run(serve().port, videos / "001.AVI", tmp_path / "out", resume=True)
-    assert summary["frames"] == FRAMES == len(list((tmp_path / "out" / job.MAPS).iterdir()))
+    assert summary["frames"] == FRAMES == len(list((tmp_path / "out" / to_folder.MAPS).iterdir()))
 
 
 def test_a_run_of_something_else_is_not_resumed(videos, half, port, tmp_path):
@@ -130,7 +132,7 @@ def test_an_input_that_has_become_shorter_is_not_resumed(videos, half, port):
     for number in range(3):
         cv2.imwrite(str(folder / f"{number}.png"), capture.read()[1])
     _run(port, folder, half, overwrite=True)
-    (half / job.SUMMARY).unlink()
+    (half / to_folder.SUMMARY).unlink()
     # A finished output without the record of a run is no interrupted run.
     with pytest.raises(BadInputError, match="holds an earlier output"):
         _run(port, folder, half, resume=True)

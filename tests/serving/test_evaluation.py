@@ -4,7 +4,7 @@ import pytest
 
 from hd2s_tf.data import synthetic
 from hd2s_tf.errors import BadInputError
-from hd2s_tf.evaluation import job
+from hd2s_tf.evaluation import evaluate
 from hd2s_tf.inference import predictor
 
 
@@ -16,15 +16,15 @@ def dataset(tmp_path_factory):
 
 
 def test_scores_of_the_same_model_by_every_way(exported, cold, serve, dataset, tmp_path, monkeypatch):
-    def evaluate(target):
+    def scores_of(target):
         output = tmp_path / target.rsplit("/", 1)[-1]
-        return job.evaluate(job.Request(target), str(dataset), "train", str(output))
+        return evaluate.evaluate(evaluate.Request(target), str(dataset), "train", str(output))
 
     server = serve()
-    saved, served = evaluate(f"{cold}/1"), evaluate(f"grpc://127.0.0.1:{server.port}/m")
+    saved, served = scores_of(f"{cold}/1"), scores_of(f"grpc://127.0.0.1:{server.port}/m")
     with monkeypatch.context() as patched:
-        patched.setattr(job, "load_predict_fn", lambda *_: predictor.ModelPredictFn(exported.model))
-        keras = evaluate("keras")
+        patched.setattr(evaluate, "load_predict_fn", lambda *_: predictor.ModelPredictFn(exported.model))
+        keras = scores_of("keras")
     for scores in (saved, served):
         assert scores["preset"] == keras["preset"] == "hd2s_tiny"
         assert scores["smoothing_sigma"] == 5
@@ -32,4 +32,4 @@ def test_scores_of_the_same_model_by_every_way(exported, cold, serve, dataset, t
     # One graph, one arithmetic.
     assert saved["mean_over_frames"] == served["mean_over_frames"]
     with pytest.raises(BadInputError, match=r"NOT_FOUND: .*Latest\(x\)"):
-        evaluate(f"grpc://127.0.0.1:{server.port}/x")
+        scores_of(f"grpc://127.0.0.1:{server.port}/x")

@@ -14,7 +14,7 @@ from hd2s_tf.models.hd2s import HD2S
 from hd2s_tf.models.normalization import BatchNormalization
 from hd2s_tf.training import strategies
 from hd2s_tf.training.objectives import Supervised
-from hd2s_tf.training.steps import Updater
+from hd2s_tf.training.updater import Updater
 
 EXAMPLES, SIZE = 8, (32, 64)
 

@@ -3,9 +3,10 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from hd2s_tf.models.hd2s import CLIP_FRAMES, FRAME_SIZE, HD2S
+from hd2s_tf.models.hd2s import HD2S
+from hd2s_tf.models.presets import CLIP_FRAMES, FRAME_SIZE
 from hd2s_tf.training.objectives import Adaptation, Supervised
-from hd2s_tf.training.steps import Updater
+from hd2s_tf.training.updater import Updater
 
 ONE = tf.distribute.get_strategy
 

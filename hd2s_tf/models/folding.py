@@ -11,8 +11,9 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from hd2s_tf.models.hd2s import ARGUMENTS, HD2S
+from hd2s_tf.models.hd2s import HD2S
 from hd2s_tf.models.layers import ConvolutionUnit
+from hd2s_tf.models.presets import ARGUMENTS
 
 FLOAT32, BFLOAT16 = "float32", "bfloat16"
 # What "auto" means: the maps of every machine agree, and folding alone makes the network fast.

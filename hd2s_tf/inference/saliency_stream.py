@@ -6,8 +6,8 @@ from hd2s_tf.data import preprocessing
 from hd2s_tf.errors import BadInputError, RunError
 from hd2s_tf.inference import postprocessing
 from hd2s_tf.inference.predictor import PredictFn
-from hd2s_tf.inference.runs import Run, open_run
-from hd2s_tf.models.hd2s import CLIP_FRAMES, FRAME_SIZE, SMOOTHING_SIGMA
+from hd2s_tf.inference.streams import Run, open_run
+from hd2s_tf.models.presets import CLIP_FRAMES, FRAME_SIZE, SMOOTHING_SIGMA
 
 
 class SaliencyStream:

@@ -11,10 +11,10 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from hd2s_tf.data import paths
+from hd2s_tf import files
 from hd2s_tf.errors import BadInputError
-from hd2s_tf.models.hd2s import PRESETS, SHAPING_ARGUMENTS, SIZE_DIVISOR
-from hd2s_tf.models.s3d import S3D
+from hd2s_tf.models.presets import PRESETS, SHAPING_ARGUMENTS
+from hd2s_tf.models.s3d import S3D, SIZE_DIVISOR
 
 SUFFIX = ".weights.h5"
 _FOLDER = pathlib.Path(__file__).resolve().parents[1] / "weights"
@@ -45,7 +45,7 @@ def _write(part: keras.Model, path: str | os.PathLike, about: dict) -> None:
         part.save_weights(local)
         with h5py.File(local, "a") as file:
             file.attrs[_SETTINGS] = json.dumps(about)
-        paths.copy(local, path)
+        files.copy(local, path)
 
 
 def load(model: keras.Model, path: str | os.PathLike) -> None:
@@ -139,7 +139,7 @@ def bundled(preset: str) -> str:
 
 def checksum(path: str | os.PathLike) -> str:
     """A file's SHA-256 in hexadecimal."""
-    return hashlib.sha256(paths.read_bytes(path)).hexdigest()
+    return hashlib.sha256(files.read_bytes(path)).hexdigest()
 
 
 def _settings(model: keras.Model) -> dict:
@@ -160,13 +160,13 @@ class _local_file:  # noqa: N801
         self._folder: tempfile.TemporaryDirectory | None = None
 
     def __enter__(self) -> str:
-        if not paths.exists(self._path):
+        if not files.exists(self._path):
             raise BadInputError(f"{self._path}: no such weight file")
-        if not paths.is_remote(self._path) and self._path.endswith(SUFFIX):
+        if not files.is_remote(self._path) and self._path.endswith(SUFFIX):
             return self._path
         self._folder = tempfile.TemporaryDirectory()
         local = str(pathlib.Path(self._folder.name) / f"file{SUFFIX}")
-        pathlib.Path(local).write_bytes(paths.read_bytes(self._path))
+        pathlib.Path(local).write_bytes(files.read_bytes(self._path))
         return local
 
     def __exit__(self, *_: object) -> None:

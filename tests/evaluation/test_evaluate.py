@@ -9,7 +9,7 @@ import pytest
 
 from hd2s_tf.data import synthetic
 from hd2s_tf.errors import BadInputError, RunError
-from hd2s_tf.evaluation import job
+from hd2s_tf.evaluation import evaluate
 from hd2s_tf.evaluation.protocol import METRICS
 
 
@@ -43,11 +43,11 @@ class _Brightness:
 
 @pytest.fixture
 def brightness(monkeypatch):
-    monkeypatch.setattr(job, "load_predict_fn", lambda *arguments: _Brightness())
+    monkeypatch.setattr(evaluate, "load_predict_fn", lambda *arguments: _Brightness())
 
 
 def _evaluate(dataset, output, names=(), split="train", **arguments):
-    return job.evaluate(job.Request(**arguments), str(dataset), split, str(output), names=names)
+    return evaluate.evaluate(evaluate.Request(**arguments), str(dataset), split, str(output), names=names)
 
 
 def test_perfect_predictions_score_perfectly(dataset, perfect, tmp_path):
@@ -195,7 +195,7 @@ def test_ground_truth_without_fixations(dataset, tmp_path):
 def test_an_interrupted_evaluation_goes_on(dataset, perfect, tmp_path, monkeypatch):
     whole = _evaluate(dataset, tmp_path / "whole", predictions_dir=str(perfect))
     read = []
-    frames = job.FolderPredictor.frames
+    frames = evaluate.FolderPredictor.frames
 
     def fail_at_the_last(self, scored):
         read.append(scored.name)
@@ -204,21 +204,21 @@ def test_an_interrupted_evaluation_goes_on(dataset, perfect, tmp_path, monkeypat
             raise KeyboardInterrupt
         return frames(self, scored)
 
-    monkeypatch.setattr(job, "_PENDING_FRAMES", 0)
-    monkeypatch.setattr(job.FolderPredictor, "frames", fail_at_the_last)
+    monkeypatch.setattr(evaluate, "_PENDING_FRAMES", 0)
+    monkeypatch.setattr(evaluate.FolderPredictor, "frames", fail_at_the_last)
     with pytest.raises(KeyboardInterrupt):
         _evaluate(dataset, tmp_path / "out", predictions_dir=str(perfect))
     resumed = _evaluate(dataset, tmp_path / "out", predictions_dir=str(perfect))
     assert read == ["0001", "0002", "0003", "0002", "0003"]
     assert resumed["mean_over_frames"] == whole["mean_over_frames"]
     # Other settings do not go on with it.
-    monkeypatch.setattr(job.FolderPredictor, "frames", frames)
-    other = job.evaluate(
-        job.Request(predictions_dir=str(perfect)),
+    monkeypatch.setattr(evaluate.FolderPredictor, "frames", frames)
+    other = evaluate.evaluate(
+        evaluate.Request(predictions_dir=str(perfect)),
         str(dataset),
         "train",
         str(tmp_path / "out"),
-        choices=job.Protocol(every=2),
+        choices=evaluate.Protocol(every=2),
     )
     assert other["frames"] == 9
 
@@ -250,7 +250,9 @@ def test_data_that_cannot_be_scored(dataset, tmp_path):
         ((dataset, "tset"), "no split 'tset'"),
     ):
         with pytest.raises(BadInputError, match=message):
-            job.evaluate(job.Request("baseline:uniform"), str(arguments[0]), arguments[1], str(tmp_path / "out"))
+            evaluate.evaluate(
+                evaluate.Request("baseline:uniform"), str(arguments[0]), arguments[1], str(tmp_path / "out")
+            )
     with pytest.raises(BadInputError, match="no videos 0009"):
         _evaluate(dataset, tmp_path / "out", names=("0001", "0009"), target="baseline:uniform")
     with pytest.raises(BadInputError, match="no baseline 'center'"):

@@ -11,7 +11,7 @@ import numpy as np
 import tqdm
 from absl import logging
 
-from hd2s_tf.data import paths
+from hd2s_tf import files
 from hd2s_tf.errors import BadInputError
 from hd2s_tf.evaluation import protocol, report, tables
 from hd2s_tf.evaluation.ground_truth import ScoredVideo, dataset_name, open_videos
@@ -28,9 +28,9 @@ from hd2s_tf.evaluation.predictions import (
 from hd2s_tf.evaluation.protocol import Protocol
 from hd2s_tf.evaluation.submission import Submission
 from hd2s_tf.inference import remote
-from hd2s_tf.inference.connection import Connection
 from hd2s_tf.inference.predictor import load_predict_fn
-from hd2s_tf.inference.runs import DEFAULT_BATCH_SIZE
+from hd2s_tf.inference.streams import DEFAULT_BATCH_SIZE
+from hd2s_tf.serving.connection import Connection
 
 REPORT, PROGRESS = "report.html", "progress"
 # Frames that may wait to be scored while others are predicted.
@@ -105,8 +105,8 @@ def evaluate(
         "only_videos": list(names),
         "protocol": {**dataclasses.asdict(choices), **choices.describe()},
     }
-    paths.make_folder(output_dir)
-    progress = _Progress(paths.join(output_dir, PROGRESS), settings)
+    files.make_folder(output_dir)
+    progress = _Progress(files.join(output_dir, PROGRESS), settings)
     results = _Scoring(predictor, others, choices, progress, submission).run(videos)
     if submission:
         submission.check(videos)
@@ -133,8 +133,8 @@ def evaluate(
     }
     tables.write(output_dir, written, rows)
     examples = report.draw_examples(report.choose(rows), {scored.name: scored for scored in videos}, predictor)
-    report_path = paths.join(output_dir, REPORT)
-    paths.write_bytes(report_path, report.html(written, rows, examples).encode())
+    report_path = files.join(output_dir, REPORT)
+    files.write_bytes(report_path, report.html(written, rows, examples).encode())
     progress.remove()
     print(tables.terminal(written))
     print(f"report: {report_path}")
@@ -310,19 +310,19 @@ class _Progress:
     def read(self, name: str) -> VideoResult | None:
         """The result of a video; None if there is none, or one with problems, which may be mended by now."""
         path = self._path(name)
-        if not paths.exists(path):
+        if not files.exists(path):
             return None
-        stored = json.loads(paths.read_bytes(path))
+        stored = json.loads(files.read_bytes(path))
         result = VideoResult(**stored["result"])
         return result if stored["settings"] == self._settings and not (result.problems or result.missing) else None
 
     def write(self, name: str, result: VideoResult) -> None:
-        paths.make_folder(self._folder)
+        files.make_folder(self._folder)
         stored = {"settings": self._settings, "result": dataclasses.asdict(result)}
-        paths.write_bytes(self._path(name), json.dumps(stored).encode())
+        files.write_bytes(self._path(name), json.dumps(stored).encode())
 
     def remove(self) -> None:
-        paths.remove(self._folder)
+        files.remove(self._folder)
 
     def _path(self, name: str) -> str:
-        return paths.join(self._folder, f"{name}.json")
+        return files.join(self._folder, f"{name}.json")

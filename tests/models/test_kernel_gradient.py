@@ -1,11 +1,11 @@
-"""Tests of hd2s_tf.models.convolution."""
+"""Tests of hd2s_tf.models.kernel_gradient."""
 
 import numpy as np
 import pytest
 import tensorflow as tf
 from keras import layers
 
-from hd2s_tf.models.convolution import Convolution2D, Convolution3D
+from hd2s_tf.models.kernel_gradient import Convolution2D, Convolution3D
 
 WIDE, NARROW = 32, 8
 

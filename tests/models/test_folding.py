@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from hd2s_tf.models import optimize
+from hd2s_tf.models import folding
 from hd2s_tf.models.hd2s import HD2S
 
 RNG = np.random.default_rng(11)
@@ -28,7 +28,7 @@ def inputs():
 
 
 def test_folded_models_answer_the_same(trained, inputs):
-    outputs, fast = trained(inputs), optimize.for_inference(trained)
+    outputs, fast = trained(inputs), folding.for_inference(trained)
     if not trained.domains:
         assert not any("moving_mean" in variable.path for variable in fast.variables)
     for name, values in fast(inputs).items():
@@ -36,7 +36,7 @@ def test_folded_models_answer_the_same(trained, inputs):
 
 
 def test_bfloat16_comes_close_and_answers_in_float32(trained, inputs):
-    outputs, fast = trained(inputs), optimize.for_inference(trained, "bfloat16")(inputs)
+    outputs, fast = trained(inputs), folding.for_inference(trained, "bfloat16")(inputs)
     assert fast["saliency_map"].dtype == tf.float32
     difference = np.abs(fast["saliency_map"] - outputs["saliency_map"])
     assert 0 < difference.max() < 0.05
@@ -44,16 +44,16 @@ def test_bfloat16_comes_close_and_answers_in_float32(trained, inputs):
 
 def test_an_unknown_precision_is_refused(trained):
     with pytest.raises(ValueError, match="float32, bfloat16 or auto"):
-        optimize.for_inference(trained, "int8")
+        folding.for_inference(trained, "int8")
 
 
 def test_weights_of_small_models_are_constants(trained, inputs, monkeypatch):
-    fast = optimize.for_inference(trained)
+    fast = folding.for_inference(trained)
 
     def maps(clip, domain):
         return fast({"clip": clip, "domain": domain})["saliency_map"]
 
-    constants = tf.function(optimize.with_constant_weights(fast, maps))
+    constants = tf.function(folding.with_constant_weights(fast, maps))
     graph = constants.get_concrete_function(*inputs.values()).graph
     assert not any(operation.type == "ReadVariableOp" for operation in graph.get_operations())
     np.testing.assert_allclose(constants(*inputs.values()), maps(*inputs.values()), atol=1e-6)
@@ -62,5 +62,5 @@ def test_weights_of_small_models_are_constants(trained, inputs, monkeypatch):
     fast.variables[0].assign(fast.variables[0] + 1.0)
     np.testing.assert_array_equal(constants(*inputs.values()), before)
 
-    monkeypatch.setattr(optimize, "_LARGEST_CONSTANTS", 1000)
-    assert optimize.with_constant_weights(fast, maps) is maps
+    monkeypatch.setattr(folding, "_LARGEST_CONSTANTS", 1000)
+    assert folding.with_constant_weights(fast, maps) is maps

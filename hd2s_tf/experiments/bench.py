@@ -8,9 +8,9 @@ import keras
 import ml_collections
 from absl import logging
 
-from hd2s_tf.data import paths
+from hd2s_tf import files
 from hd2s_tf.errors import BadInputError
-from hd2s_tf.evaluation import job as evaluation
+from hd2s_tf.evaluation import evaluate
 from hd2s_tf.evaluation.protocol import METRICS, Protocol
 from hd2s_tf.evaluation.tables import METRICS_FILE
 from hd2s_tf.experiments import figures, matrices, tables
@@ -52,7 +52,7 @@ def run(
     for matrix in wanted:
         results[matrix.name] = bench.results(matrix, seeds)
         tables.write(workdir, matrix, results[matrix.name])
-        figures.draw_table(paths.join(workdir, f"{matrix.name}.png"), matrix, results[matrix.name])
+        figures.draw_table(files.join(workdir, f"{matrix.name}.png"), matrix, results[matrix.name])
         print(tables.terminal(matrix, results[matrix.name]))
     if FIGURES in names:
         for path in figures.Figures(config, bench.weights, data_root, workdir).draw(seeds[0]):
@@ -80,10 +80,10 @@ class _Bench:
         config = recipe(self._config, training, seed, self._data_root)
         if training.start:
             config.init.weights = self.weights(training.start, seed)
-        path, record = paths.join(folder, loop.LAST), paths.join(folder, loop.CONFIG)
-        if paths.exists(record):
+        path, record = files.join(folder, loop.LAST), files.join(folder, loop.CONFIG)
+        if files.exists(record):
             _check_same(record, config)
-        if not paths.exists(path):
+        if not files.exists(path):
             logging.info("training %s, seed %d", training.name, seed)
             loop.train(config, folder)
             keras.utils.clear_session()
@@ -91,22 +91,22 @@ class _Bench:
 
     def _scores(self, row: Row, seed: int) -> dict[str, float]:
         """A row's scores by metric, of a test that is done if it was not."""
-        folder = paths.join(self._folder(row.training, seed), _TESTS, row.domain)
-        path = paths.join(folder, METRICS_FILE)
+        folder = files.join(self._folder(row.training, seed), _TESTS, row.domain)
+        path = files.join(folder, METRICS_FILE)
         every = self._config.test_every
         weights = self.weights(row.training, seed)
-        written = json.loads(paths.read_bytes(path)) if paths.exists(path) else None
+        written = json.loads(files.read_bytes(path)) if files.exists(path) else None
         if written is None or written["protocol"]["every"] != every:
-            request = evaluation.Request(weights, domain=row.domain if row.specific else None, stride=every)
+            request = evaluate.Request(weights, domain=row.domain if row.specific else None, stride=every)
             data_dir, _, split = self._config.domains[row.domain][1].rpartition(":")
-            data_dir = paths.join(self._data_root, data_dir)
-            written = evaluation.evaluate(request, data_dir, split, folder, choices=Protocol(every=every))
+            data_dir = files.join(self._data_root, data_dir)
+            written = evaluate.evaluate(request, data_dir, split, folder, choices=Protocol(every=every))
             keras.utils.clear_session()
         means = written["mean_over_videos"]
         return {metric: math.nan if means[metric] is None else means[metric] for metric in METRICS}
 
     def _folder(self, training: Training, seed: int) -> str:
-        return paths.join(self._workdir, f"seed{seed}", training.name)
+        return files.join(self._workdir, f"seed{seed}", training.name)
 
 
 def recipe(
@@ -124,7 +124,7 @@ def recipe(
             unknown = [domain for domain in value if domain not in config.domains]
             if unknown:
                 raise BadInputError(f"no data set {unknown[0]!r} among the domains {', '.join(config.domains)}")
-            value = tuple(paths.join(data_root, config.domains[domain][0]) for domain in value)
+            value = tuple(files.join(data_root, config.domains[domain][0]) for domain in value)
         made.update_from_flattened_dict({name: value})
     return made
 
@@ -133,7 +133,7 @@ def _check_same(path: str, config: ml_collections.ConfigDict) -> None:
     """Refuses to take a training of other settings for this one."""
     # A setting that the run does not know came later: the run had what is now its default.
     there, wanted = settings.paper(), json.loads(config.to_json_best_effort())
-    written = json.loads(paths.read_bytes(path))
+    written = json.loads(files.read_bytes(path))
     there.update({name: value for name, value in written.items() if name in there})
     there = json.loads(there.to_json_best_effort())
     different = sorted(name for name in wanted if there[name] != wanted[name])

@@ -2,7 +2,7 @@
 
 from absl import flags
 
-from hd2s_tf.inference.connection import Connection
+from hd2s_tf.serving.connection import Connection
 
 _DEADLINE = flags.DEFINE_float(
     "deadline", Connection.deadline, "Seconds a request may take, all attempts together.", lower_bound=0.01

@@ -13,7 +13,8 @@ import numpy as np
 import tqdm
 from absl import logging
 
-from hd2s_tf.data import paths, video
+from hd2s_tf import files
+from hd2s_tf.data import video
 from hd2s_tf.errors import BadInputError
 from hd2s_tf.inference import postprocessing, remote, rendering
 from hd2s_tf.inference.background import Background
@@ -25,8 +26,8 @@ from hd2s_tf.inference.predictor import (
     load_predict_fn,
     predict_video,
 )
-from hd2s_tf.inference.runs import DEFAULT_BATCH_SIZE
-from hd2s_tf.models import weights as weight_files
+from hd2s_tf.inference.streams import DEFAULT_BATCH_SIZE
+from hd2s_tf.models import weight_files
 from hd2s_tf.models.hd2s import HD2S
 
 MAPS, CONSPICUITY, OVERLAY, SUMMARY = "maps", "conspicuity", "overlay.mp4", "summary.json"
@@ -150,13 +151,13 @@ def predict_remotely(
     done = _finished_maps(output_dir, run) if resume else 0
     if not done:
         _prepare_output(output_dir, {MAPS: True})
-        paths.write_bytes(paths.join(output_dir, _RUN), json.dumps(run, indent=2).encode() + b"\n")
+        files.write_bytes(files.join(output_dir, _RUN), json.dumps(run, indent=2).encode() + b"\n")
 
     def predictions() -> Iterator[Prediction]:
         answers = remote.predict_frames(model, source, domain=domain, in_flight=in_flight, first=done)
         for index, (frame, network_map) in enumerate(answers):
             if network_map is None:
-                pixels = video.read_map(paths.join(output_dir, MAPS, _png_name(index)))
+                pixels = video.read_map(files.join(output_dir, MAPS, _png_name(index)))
                 yield Prediction(index, frame, pixels, pixels)
             else:
                 yield Prediction(index, frame, postprocessing.to_pixels(network_map, frame.shape[:2]), network_map)
@@ -164,7 +165,7 @@ def predict_remotely(
     # The list grows while the predictions are written: more than one version says that the server has changed.
     about["model_versions"] = model.versions
     summary = _write(predictions(), source, input_path, output_dir, about, overlay=overlay, first=done)
-    paths.remove(paths.join(output_dir, _RUN))
+    files.remove(files.join(output_dir, _RUN))
     return summary
 
 
@@ -192,9 +193,9 @@ def _write(
             count += 1
             name = _png_name(prediction.index)
             if maps and prediction.index >= first:
-                png.do(_write_png, paths.join(output_dir, MAPS, name), prediction.saliency_map)
+                png.do(_write_png, files.join(output_dir, MAPS, name), prediction.saliency_map)
             if prediction.conspicuity_maps is not None:
-                png.do(_write_png, paths.join(output_dir, CONSPICUITY, name), _strip(prediction))
+                png.do(_write_png, files.join(output_dir, CONSPICUITY, name), _strip(prediction))
             if overlay_writer is not None:
                 drawing.do(_draw, overlay_writer, prediction)
     seconds = time.perf_counter() - started
@@ -208,13 +209,13 @@ def _write(
         **about,
         "overlay_codec": overlay_writer.codec if overlay_writer is not None else None,
     }
-    paths.write_bytes(paths.join(output_dir, SUMMARY), json.dumps(summary, indent=2).encode() + b"\n")
-    print(f"{count} frames in {seconds:.1f} s: {paths.join(output_dir, OVERLAY if overlay else SUMMARY)}")
+    files.write_bytes(files.join(output_dir, SUMMARY), json.dumps(summary, indent=2).encode() + b"\n")
+    print(f"{count} frames in {seconds:.1f} s: {files.join(output_dir, OVERLAY if overlay else SUMMARY)}")
     return summary
 
 
 def _write_png(path: str, image: np.ndarray) -> None:
-    paths.write_bytes(path, video.png_bytes(image))
+    files.write_bytes(path, video.png_bytes(image))
 
 
 def _draw(writer: video.VideoWriter, prediction: Prediction) -> None:
@@ -227,23 +228,23 @@ def _png_name(index: int) -> str:
 
 def _finished_maps(output_dir: str, run: dict) -> int:
     """How many maps an interrupted run has left without a gap; each is written whole or not at all."""
-    record = paths.join(output_dir, _RUN)
-    if not paths.exists(record):
+    record = files.join(output_dir, _RUN)
+    if not files.exists(record):
         _check_output(output_dir, overwrite=False)
         return 0
     try:
-        earlier = json.loads(paths.read_bytes(record))
+        earlier = json.loads(files.read_bytes(record))
     except ValueError as error:
         raise BadInputError(f"{record}: not the record of a run: {error}") from error
     differences = [name for name in run if earlier.get(name) != run[name]]
     if differences:
         listed = ", ".join(f"{name} {earlier.get(name)} instead of {run[name]}" for name in differences)
         raise BadInputError(f"{output_dir}: an interrupted run of something else: {listed}")
-    folder = paths.join(output_dir, MAPS)
-    present = set(paths.list_folder(folder))
+    folder = files.join(output_dir, MAPS)
+    present = set(files.list_folder(folder))
     for name in present:
         if name.endswith(".tmp"):
-            paths.remove(paths.join(folder, name))
+            files.remove(files.join(folder, name))
     return next(index for index in itertools.count() if _png_name(index) not in present)
 
 
@@ -262,11 +263,11 @@ def _print_domains(weights: str, preset: str | None) -> dict:
 
 
 def _check_output(output_dir: str, overwrite: bool) -> None:
-    if not paths.exists(output_dir):
+    if not files.exists(output_dir):
         return
-    if not paths.is_folder(output_dir):
+    if not files.is_folder(output_dir):
         raise BadInputError(f"{output_dir}: not a folder")
-    present = [name for name in (MAPS, CONSPICUITY, OVERLAY, SUMMARY) if paths.exists(paths.join(output_dir, name))]
+    present = [name for name in (MAPS, CONSPICUITY, OVERLAY, SUMMARY) if files.exists(files.join(output_dir, name))]
     if present and not overwrite:
         raise BadInputError(
             f"{output_dir}: holds an earlier output ({', '.join(present)}): give --overwrite to replace it"
@@ -275,14 +276,14 @@ def _check_output(output_dir: str, overwrite: bool) -> None:
 
 def _prepare_output(output_dir: str, folders: dict[str, bool]) -> None:
     """Makes the folders; what an earlier run left is removed first, so that no map of it survives."""
-    paths.make_folder(output_dir)
-    if not paths.is_remote(output_dir) and not os.access(output_dir, os.W_OK):
+    files.make_folder(output_dir)
+    if not files.is_remote(output_dir) and not os.access(output_dir, os.W_OK):
         raise BadInputError(f"{output_dir}: no right to write there")
     for name in (*folders, OVERLAY, SUMMARY, _RUN):
-        paths.remove(paths.join(output_dir, name))
+        files.remove(files.join(output_dir, name))
     for name, wanted in folders.items():
         if wanted:
-            paths.make_folder(paths.join(output_dir, name))
+            files.make_folder(files.join(output_dir, name))
 
 
 @contextlib.contextmanager
@@ -290,5 +291,5 @@ def _overlay_writer(output_dir: str, source: video.FrameSource, wanted: bool) ->
     if not wanted:
         yield None
         return
-    with video.VideoWriter(paths.join(output_dir, OVERLAY), source.size, source.frame_rate) as writer:
+    with video.VideoWriter(files.join(output_dir, OVERLAY), source.size, source.frame_rate) as writer:
         yield writer

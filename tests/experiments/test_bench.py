@@ -7,7 +7,7 @@ import pytest
 
 from hd2s_tf.data import layouts, preparation, synthetic
 from hd2s_tf.errors import BadInputError
-from hd2s_tf.experiments import job, matrices
+from hd2s_tf.experiments import bench, matrices
 from hd2s_tf.training import loop, settings
 
 
@@ -41,10 +41,10 @@ def config() -> ml_collections.ConfigDict:
 
 
 def test_a_row_is_trained_and_tested_once(config, data_root, tmp_path):
-    bench = job._Bench(config, data_root, str(tmp_path))
+    runs = bench._Bench(config, data_root, str(tmp_path))
     row = matrices.matrix("table4", config).rows[0]
     one = matrices.Matrix("table4", "One row", (row,), (row.arm,))
-    (result,) = bench.results(one, (3,))
+    (result,) = runs.results(one, (3,))
     assert np.isfinite(result.mean("nss"))
     folder = tmp_path / "seed3" / row.training.name
     made = json.loads((folder / "config.json").read_text())
@@ -53,17 +53,17 @@ def test_a_row_is_trained_and_tested_once(config, data_root, tmp_path):
     assert (tested["frames"], tested["stride"]) == (3, 6)
 
     written = {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*") if path.is_file()}
-    assert bench.results(one, (3,))[0].mean("nss") == result.mean("nss")
+    assert runs.results(one, (3,))[0].mean("nss") == result.mean("nss")
     assert {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*") if path.is_file()} == written
 
     # As written before a setting existed.
     del made["model"]["recompute"]
     (folder / "config.json").write_text(json.dumps(made))
-    assert bench.results(one, (3,))[0].mean("nss") == result.mean("nss")
+    assert runs.results(one, (3,))[0].mean("nss") == result.mean("nss")
 
     config.recipe.optimizer.updates = 3
     with pytest.raises(BadInputError, match="other settings of optimizer"):
-        bench.results(one, (3,))
+        runs.results(one, (3,))
 
 
 def test_a_transfer_goes_on_from_its_source(config, data_root, tmp_path, monkeypatch):
@@ -77,16 +77,16 @@ def test_a_transfer_goes_on_from_its_source(config, data_root, tmp_path, monkeyp
         (path / loop.LAST).write_bytes(b"weights")
 
     monkeypatch.setattr(loop, "train", train)
-    bench = job._Bench(config, data_root, str(tmp_path))
+    runs = bench._Bench(config, data_root, str(tmp_path))
     training = matrices.Training("transferred", (("data.train", ("DISCS",)),), matrices.base("DISCS"))
-    bench.weights(training, 0)
+    runs.weights(training, 0)
     source = str(tmp_path / "seed0/base_DISCS/last.weights.h5")
     assert trained == [("base_DISCS", ""), ("transferred", source)]
 
 
 def test_bad_arguments(config, data_root, tmp_path):
     with pytest.raises(BadInputError, match="table8"):
-        job.run("table8", config, data_root, str(tmp_path / "out"))
+        bench.run("table8", config, data_root, str(tmp_path / "out"))
     with pytest.raises(BadInputError, match="seeds"):
-        job.run("table4", config, data_root, str(tmp_path / "out"), ())
+        bench.run("table4", config, data_root, str(tmp_path / "out"), ())
     assert not (tmp_path / "out").exists()
