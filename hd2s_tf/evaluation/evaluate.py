@@ -110,9 +110,7 @@ def evaluate(
     if labelled:
         evaluation = _summarise(subject, results, allow_missing)
         tables.write(output_dir, evaluation)
-        examples = report.draw_examples(
-            report.choose(evaluation), {scored.name: scored for scored in videos}, predictor
-        )
+        examples = report.draw_examples(report.choose(evaluation), labelled, predictor)
         files.write_bytes(files.join(output_dir, REPORT), report.render_html(evaluation, examples).encode())
     progress.remove()
     return evaluation

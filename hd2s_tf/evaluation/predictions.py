@@ -69,7 +69,9 @@ class Predictor(abc.ABC):
 class NetworkPredictor(Predictor):
     """Predictions of a `predict_fn`; the other arguments are `predict_video`'s."""
 
-    def __init__(self, predict_fn: PredictFn, batch_size: int, stride: int, smoothing_sigma: float | None) -> None:
+    def __init__(
+        self, predict_fn: PredictFn, batch_size: int, stride: int = 1, smoothing_sigma: float | None = None
+    ) -> None:
         self._predict_fn = predict_fn
         if smoothing_sigma is None:
             smoothing_sigma = getattr(predict_fn, "smoothing_sigma", SMOOTHING_SIGMA)

@@ -90,11 +90,12 @@ def choose(evaluation: Evaluation) -> list[Choice]:
     return choices
 
 
-def draw_examples(choices: Sequence[Choice], videos: dict[str, ScoredVideo], predictor: Predictor) -> list[Example]:
+def draw_examples(choices: Sequence[Choice], videos: Sequence[ScoredVideo], predictor: Predictor) -> list[Example]:
     """Predicts the chosen frames once more, with all maps, and draws them."""
     examples = []
+    by_name = {scored.name: scored for scored in videos}
     for choice in tqdm.tqdm(choices, unit="frame", desc="examples", delay=BAR_DELAY):
-        scored = videos[choice.video]
+        scored = by_name[choice.video]
         index = scored.frame_names.index(choice.row["frame"])
         frame = scored.read_frames({index})[index]
         pictures = _draw_pictures(frame, scored.read_truth(index), predictor.example(scored, index))
@@ -217,7 +218,8 @@ def _render_example(example: Example, captions: Sequence[str], stills: bool) -> 
     row = example.choice.row
     scores = ", ".join(f"{METRICS[metric].title} {tables.format_score(row[metric])}" for metric in _TOLD)
     name = example.choice.video if stills else f"{example.choice.video}, frame {row['frame']}"
-    return f'<figure class="example"><div class="maps">{maps}</div><figcaption>{_text(name)}: {scores}</figcaption></figure>'
+    caption = f"<figcaption>{_text(name)}: {scores}</figcaption>"
+    return f'<figure class="example"><div class="maps">{maps}</div>{caption}</figure>'
 
 
 def _render_plot(png: bytes) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 
 import numpy as np
 
-from hd2s_tf.evaluation.protocol import METRICS, MEAN_OVER_FRAMES, MEAN_OVER_VIDEOS, Protocol
+from hd2s_tf.evaluation.protocol import MEAN_OVER_FRAMES, MEAN_OVER_VIDEOS, METRICS, Protocol
 
 PREDICTION, GROUND_TRUTH = "prediction", "ground truth"
 
@@ -80,6 +80,11 @@ class Subject:
     stills: bool
 
     @property
+    def comparable(self) -> bool:
+        """Whether published scores can stand beside these."""
+        return self.protocol.is_official and self.full_size
+
+    @property
     def name(self) -> str:
         """Who predicted: the preset, or the last part of where the maps come from."""
         source = self.predictor.get("preset") or self.predictor.get("weights") or self.predictor["predictions"]
@@ -98,6 +103,7 @@ class Subject:
             "split": self.split,
             "only_videos": list(self.only_videos),
             "full_size": self.full_size,
+            "comparable": self.comparable,
             "protocol": {**dataclasses.asdict(self.protocol), **self.protocol.describe()},
         }
 

@@ -33,7 +33,7 @@ def compare(evaluation: Evaluation) -> list[tuple[str, dict[str, float]]]:
     subject = evaluation.subject
     if subject.protocol.headline == MEAN_OVER_FRAMES:
         means.reverse()
-    if not (subject.protocol.is_official and subject.full_size):
+    if not subject.comparable:
         return means
     rows = published.find_methods(subject.dataset, subject.split)
     return means + [(f"{row.name} (table {row.table}, {row.block})", row.values) for row in rows]
