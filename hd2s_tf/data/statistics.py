@@ -66,7 +66,7 @@ def clips_picture(datasets: Sequence[records.Dataset], seed: int = 0) -> np.ndar
     rows = []
     for dataset in datasets:
         labelled = dataset.labelled
-        batch = next(iter(clips.clips(dataset, batch_size=_SHOWN_CLIPS, seed=seed, labelled=labelled)))
+        batch = next(iter(clips.training_batches([dataset], clips.Sampling(_SHOWN_CLIPS, seed), labelled=labelled)))
         for index in range(_SHOWN_CLIPS):
             frames = [np.uint8((batch["clip"][index, frame].numpy() + 1) * 127.5) for frame in _SHOWN_FRAMES]
             if labelled:
