@@ -13,7 +13,7 @@ import tensorflow as tf
 
 from hd2s_tf import files
 from hd2s_tf.errors import BadInputError
-from hd2s_tf.models.presets import PRESETS, SHAPING_ARGUMENTS
+from hd2s_tf.models.presets import DOMAIN_MODULES, PRESETS, SHAPING_ARGUMENTS
 from hd2s_tf.models.s3d import S3D, SIZE_DIVISOR
 
 SUFFIX = ".weights.h5"
@@ -112,23 +112,31 @@ def settings(path: str | os.PathLike) -> dict:
     with _local_file(path) as local:
         try:
             with h5py.File(local, "r") as file:
-                return json.loads(file.attrs.get(_SETTINGS, "{}"))
+                return _present(json.loads(file.attrs.get(_SETTINGS, "{}")))
         except OSError as error:
             raise BadInputError(f"{path}: not a {SUFFIX} file") from error
 
 
+def _present(saved: dict) -> dict:
+    """Settings as today's arguments: earlier files state every domain-specific module by itself."""
+    had = [saved.pop(f"domain_{module}", None) for module in DOMAIN_MODULES]
+    if None not in had:
+        saved["domain_modules"] = [module for module, has in zip(DOMAIN_MODULES, had, strict=True) if has]
+    return saved
+
+
 def bundled(preset: str) -> str:
-    """The path of the weights in the box for a preset, their checksum verified.
+    """The path of the bundled weights for a preset, their checksum verified.
 
     Raises:
-      BadInputError: no such preset, none are in the box, or they are damaged.
+      BadInputError: no such preset, none are bundled, or they are damaged.
     """
     if preset not in PRESETS:
         raise BadInputError(f"no preset {preset!r}: the presets are {', '.join(PRESETS)}")
     path = _FOLDER / f"{preset}{SUFFIX}"
     if not path.exists():
         raise BadInputError(
-            f"no weights in the box for {preset}: give a {SUFFIX} file (tools/convert_weights.py makes one of the "
+            f"no bundled weights for {preset}: give a {SUFFIX} file (tools/convert_weights.py makes one of the "
             "published checkpoints), or ask for random weights"
         )
     expected = path.with_name(f"{preset}.sha256").read_text().split()[0]
