@@ -128,4 +128,4 @@ def _consumed(dataset: records.Dataset) -> float:
 
 
 def _batches(dataset: records.Dataset, augmentation: Augmentation) -> Iterator[dict]:
-    return iter(clips.clips(dataset, batch_size=_BATCH, seed=0, augmentation=augmentation).prefetch(2))
+    return iter(clips.training_batches([dataset], clips.Sampling(_BATCH, augmentation=augmentation)).prefetch(2))

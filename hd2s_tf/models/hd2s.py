@@ -13,7 +13,16 @@ from hd2s_tf.models.conspicuity import ENDPOINT_OF_LEVEL, LEVELS, ConspicuityNet
 from hd2s_tf.models.domain_adaptation import DomainClassifier
 from hd2s_tf.models.domain_specific import DomainFusion, GaussianPriors, GaussianSmoothing
 from hd2s_tf.models.layers import Normalization, TemporalReduction
-from hd2s_tf.models.presets import ARGUMENTS, CLIP_FRAMES, DOMAIN_MODULES, FRAME_SIZE, PRESETS, SMOOTHING_SIGMA
+from hd2s_tf.models.presets import (
+    ARGUMENTS,
+    CLIP_FRAMES,
+    DEFAULT_PRESET,
+    DOMAIN_MODULES,
+    FRAME_SIZE,
+    PRESETS,
+    SHAPING_ARGUMENTS,
+    SMOOTHING_SIGMA,
+)
 from hd2s_tf.models.s3d import S3D, SIZE_DIVISOR, TEMPORAL_STRIDES
 
 
@@ -129,6 +138,26 @@ class HD2S(keras.Model):
             specific = self._normalization(1e-5, 0.99, len(self.domains))
             return DecoderNormalization(specific, specific)
         return DecoderNormalization(self._normalization(), self._normalization(1e-5, 0.9))
+
+    @classmethod
+    def from_weights(cls, weights: str = weight_files.AUTO, preset: str | None = None) -> "HD2S":
+        """Creates the model that a weight file describes and loads the file.
+
+        Args:
+          weights: the path of a `.weights.h5` file, "auto" for the bundled ones, or "random".
+          preset: in place of the one that the file names; None for that one or, without a file, `DEFAULT_PRESET`.
+
+        Raises:
+          BadInputError: no such file or preset; no bundled weights for it; weights that do not fit or are not finite.
+        """
+        path = weight_files.find(weights, preset)
+        if path is None:
+            return cls.from_preset(preset or DEFAULT_PRESET, weights=None)
+        settings = weight_files.settings(path)
+        if preset is not None:
+            return cls.from_preset(preset, path, domains=settings.get("domains"))
+        arguments = {name: settings[name] for name in SHAPING_ARGUMENTS if name in settings}
+        return cls.from_preset(settings.get("preset", DEFAULT_PRESET), path, **arguments)
 
     @classmethod
     def from_preset(

@@ -26,6 +26,9 @@ PRESETS = {
     "hd2s_tiny": {"width_multiplier": 0.25, "smoothing_sigma": 0.0},
 }
 
+# Of the bundled weights, and where neither a preset nor a weight file is named.
+DEFAULT_PRESET = "hd2s_tiny"
+
 # The arguments of `HD2S` that decide which variables it has, and those that do not.
 SHAPING_ARGUMENTS = (
     "width_multiplier",

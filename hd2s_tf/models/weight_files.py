@@ -13,10 +13,12 @@ import tensorflow as tf
 
 from hd2s_tf import files
 from hd2s_tf.errors import BadInputError
-from hd2s_tf.models.presets import DOMAIN_MODULES, PRESETS, SHAPING_ARGUMENTS
+from hd2s_tf.models.presets import DEFAULT_PRESET, DOMAIN_MODULES, PRESETS, SHAPING_ARGUMENTS
 from hd2s_tf.models.s3d import S3D, SIZE_DIVISOR
 
 SUFFIX = ".weights.h5"
+# In place of a weight file's path: the bundled weights, and none.
+AUTO, RANDOM = "auto", "random"
 _FOLDER = pathlib.Path(__file__).resolve().parents[1] / "weights"
 _SETTINGS = "hd2s_settings"
 _ENCODER = "encoder"
@@ -123,6 +125,17 @@ def _present(saved: dict) -> dict:
     if None not in had:
         saved["domain_modules"] = [module for module, has in zip(DOMAIN_MODULES, had, strict=True) if has]
     return saved
+
+
+def find(weights: str, preset: str | None = None) -> str | None:
+    """The path of a weight file that may be named as "auto", for the bundled one of a preset; None for "random".
+
+    Raises:
+      BadInputError: no bundled weights for the preset, or they are damaged.
+    """
+    if weights == RANDOM:
+        return None
+    return bundled(preset or DEFAULT_PRESET) if weights == AUTO else weights
 
 
 def bundled(preset: str) -> str:
