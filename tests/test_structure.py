@@ -35,16 +35,6 @@ KNOWN = {
         "hd2s_tf/data/preparation.py:prepare",
         "hd2s_tf/training/updater.py:Updater.__init__",
     },
-    "guessed_attributes": {
-        "hd2s_tf/evaluation/predictions.py:'smoothing_sigma'",
-        "hd2s_tf/evaluation/predictions.py:'clip_frames'",
-        "hd2s_tf/evaluation/predictions.py:'has_conspicuity'",
-        "hd2s_tf/inference/predictor.py:'smoothing_sigma'",
-        "hd2s_tf/inference/predictor.py:'clip_frames'",
-        "hd2s_tf/inference/saliency_stream.py:'smoothing_sigma'",
-        "hd2s_tf/inference/saliency_stream.py:'clip_frames'",
-        "hd2s_tf/inference/streams.py:'run'",
-    },
 }
 
 
