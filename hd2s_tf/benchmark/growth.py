@@ -25,7 +25,8 @@ def run() -> dict[str, dict]:
 
 
 def _frames(count: int) -> dict:
-    from hd2s_tf.inference.predictor import load_predict_fn, predict_video
+    from hd2s_tf.inference.loading import load_predict_fn
+    from hd2s_tf.inference.predictor import predict_video
 
     predict_fn = load_predict_fn("auto", PRESET)
     some = np.random.default_rng(0).integers(0, 256, (16, *_SIZE, 3), np.uint8)
@@ -38,10 +39,10 @@ def _frames(count: int) -> dict:
 
 
 def _window(size: tuple[int, int]) -> dict:
-    from hd2s_tf.inference.predictor import load_predict_fn
+    from hd2s_tf.inference.loading import load_predict_fn
 
     predict_fn = load_predict_fn("auto", PRESET)
-    clips = np.random.default_rng(0).integers(0, 256, (_BATCH, predict_fn.clip_frames, *size, 3), np.uint8)
+    clips = np.random.default_rng(0).integers(0, 256, (_BATCH, predict_fn.info.clip_frames, *size, 3), np.uint8)
     return {"ms_a_window": round(1000 * measure.seconds(lambda: predict_fn(clips), 5, 1) / _BATCH, 1)}
 
 

@@ -31,7 +31,7 @@ def run() -> dict:
 
 
 def _one(preset: str, precision: str) -> dict:
-    from hd2s_tf.inference.predictor import ModelPredictFn
+    from hd2s_tf.inference.predict_fn import ModelPredictFn
     from hd2s_tf.inference.streams import DEFAULT_BATCH_SIZE
     from hd2s_tf.models.hd2s import HD2S
 
@@ -39,7 +39,7 @@ def _one(preset: str, precision: str) -> dict:
     generator = np.random.default_rng(0)
     result: dict = {}
     for batch in BATCHES:
-        clips = generator.integers(0, 256, (batch, predict_fn.clip_frames, *FRAME_SIZE, 3), np.uint8)
+        clips = generator.integers(0, 256, (batch, predict_fn.info.clip_frames, *FRAME_SIZE, 3), np.uint8)
         work = measure.gflop(predict_fn.graph(batch))
         speed = measure.speed(lambda clips=clips: predict_fn(clips), work, precision)
         result |= {
@@ -50,12 +50,14 @@ def _one(preset: str, precision: str) -> dict:
             "matrix_product_gflops": round(speed.matrix_product_gflops, 1),
         }
     frames = generator.integers(0, 256, (DEFAULT_BATCH_SIZE, *FRAME_SIZE, 3), np.uint8)
-    run = predict_fn.run(generator.integers(0, 256, (predict_fn.clip_frames - 1, *FRAME_SIZE, 3), np.uint8))
+    stream = predict_fn.open_stream(
+        generator.integers(0, 256, (predict_fn.info.clip_frames - 1, *FRAME_SIZE, 3), np.uint8)
+    )
     # Before and after the video, since machines drift.
-    before = measure.seconds(lambda: run(frames))
+    before = measure.seconds(lambda: stream(frames))
     end_to_end = _end_to_end(predict_fn)
-    taken = (before + measure.seconds(lambda: run(frames))) / 2 / DEFAULT_BATCH_SIZE
-    work = measure.gflop(predict_fn.run_graph(DEFAULT_BATCH_SIZE)) / DEFAULT_BATCH_SIZE
+    taken = (before + measure.seconds(lambda: stream(frames))) / 2 / DEFAULT_BATCH_SIZE
+    work = measure.gflop(predict_fn.stream_graph(DEFAULT_BATCH_SIZE)) / DEFAULT_BATCH_SIZE
     return result | {
         "ms_a_frame_of_a_video": round(1000 * taken, 1),
         "gflop_a_frame_of_a_video": round(work, 2),

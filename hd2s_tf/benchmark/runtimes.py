@@ -8,7 +8,7 @@ import numpy as np
 import tensorflow as tf
 
 from hd2s_tf.benchmark import measure
-from hd2s_tf.inference.predictor import ModelPredictFn
+from hd2s_tf.inference.predict_fn import ModelPredictFn
 from hd2s_tf.inference.streams import DEFAULT_BATCH_SIZE
 from hd2s_tf.models.hd2s import HD2S
 from hd2s_tf.models.presets import CLIP_FRAMES, FRAME_SIZE
@@ -57,9 +57,9 @@ def _window(name: str, preset: str, batch: int) -> Callable[[], object]:
     clips = _frames_of_noise(batch, CLIP_FRAMES)
     ours = ModelPredictFn(model)
     if name == "ours":
-        return lambda: ours(clips)
+        return lambda: ours(clips).saliency
     predict = create(name, model)
-    difference = float(np.abs(predict(clips) - ours(clips)).max())
+    difference = float(np.abs(predict(clips) - ours(clips).saliency).max())
     if difference > _TOLERANCE:
         raise RuntimeError(f"{name} answers something else: {difference}")
     return lambda: predict(clips)
@@ -67,9 +67,9 @@ def _window(name: str, preset: str, batch: int) -> Callable[[], object]:
 
 def _frames(preset: str) -> Callable[[], object]:
     predict_fn = ModelPredictFn(HD2S.from_preset(preset, weights=None))
-    run = predict_fn.run(_frames_of_noise(predict_fn.clip_frames - 1))
+    stream = predict_fn.open_stream(_frames_of_noise(predict_fn.info.clip_frames - 1))
     frames = _frames_of_noise(DEFAULT_BATCH_SIZE)
-    return lambda: run(frames)
+    return lambda: stream(frames).saliency
 
 
 def _frames_of_noise(*counts: int) -> np.ndarray:

@@ -29,7 +29,8 @@ def run() -> dict[str, dict]:
 
 
 def _one(preset: str, precision: str) -> dict:
-    from hd2s_tf.inference.predictor import ModelPredictFn, predict_video
+    from hd2s_tf.inference.predict_fn import ModelPredictFn
+    from hd2s_tf.inference.predictor import predict_video
     from hd2s_tf.models import weight_files
     from hd2s_tf.models.hd2s import HD2S
 

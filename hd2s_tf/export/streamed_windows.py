@@ -1,4 +1,4 @@
-"""`hd2s_tf.inference.windows.runs` and what it leads to, inside a graph: the maps of a video's windows."""
+"""`hd2s_tf.inference.windows.segments` and the streams that predict them, inside a graph."""
 
 import tensorflow as tf
 
@@ -9,8 +9,8 @@ from hd2s_tf.models.hd2s import HD2S
 from hd2s_tf.models.shared_windows import State, windows_of
 
 
-def run_indices(frame_count: tf.Tensor, skip: tf.Tensor, clip_frames: int) -> tuple[tf.Tensor, tf.Tensor]:
-    """Which frames make up the runs of the windows that predict the frames from `skip` on.
+def segment_indices(frame_count: tf.Tensor, skip: tf.Tensor, clip_frames: int) -> tuple[tf.Tensor, tf.Tensor]:
+    """Which frames make up the segments of windows that predict the frames from `skip` on.
 
     Args:
       frame_count: int32 scalar, length of the video.
@@ -19,7 +19,7 @@ def run_indices(frame_count: tf.Tensor, skip: tf.Tensor, clip_frames: int) -> tu
 
     Returns:
       The frames of the reversed windows, from the last one on, and of the others, int32 each, in the order in which
-      the network sees them: T-1 frames of context and one for each window. A run without windows has less than T.
+      the network sees them: T-1 frames of context and one for each window. A segment without windows has less than T.
     """
     context = clip_frames - 1
     reversed_count = tf.minimum(frame_count, context)
@@ -29,7 +29,7 @@ def run_indices(frame_count: tf.Tensor, skip: tf.Tensor, clip_frames: int) -> tu
     return backwards, tf.range(tf.minimum(tf.maximum(skip - context, 0), frame_count), frame_count)
 
 
-class FrameRuns:
+class StreamedWindows:
     """Predicts the saliency maps of frames uint8 [N,H,W,3], in batches as `predict_video` does, so that the maps agree.
 
     Args:
@@ -40,19 +40,21 @@ class FrameRuns:
     def __init__(self, model: HD2S, frame_size: tuple[int, int]) -> None:
         self._windows, self._clip_frames, self._size = windows_of(model), model.clip_frames, frame_size
         self._start = folding.with_constant_weights(model, self._windows.start)
-        self._advance = tf.function(folding.with_constant_weights(model, self._advance_run))
+        self._advance = tf.function(folding.with_constant_weights(model, self._advance_stream))
 
     def maps(self, frames: tf.Tensor, skip: tf.Tensor, domain: tf.Tensor) -> tf.Tensor:
         """The maps float32 [N-skip,H,W] of all but the first `skip` frames; skip and domain are int32 scalars."""
         count = tf.shape(frames)[0]
         skip = tf.clip_by_value(skip, 0, count)
-        backwards, forwards = (tf.gather(frames, indices) for indices in run_indices(count, skip, self._clip_frames))
+        backwards, forwards = (
+            tf.gather(frames, indices) for indices in segment_indices(count, skip, self._clip_frames)
+        )
         # Where the batches of a whole video end, if this is a part of it that begins where a batch does.
         first_size = DEFAULT_BATCH_SIZE - tf.maximum(self._clip_frames - 1 - skip, 0) % DEFAULT_BATCH_SIZE
-        backwards = self._run(backwards, tf.constant(DEFAULT_BATCH_SIZE), domain)
-        return tf.concat([backwards[::-1], self._run(forwards, first_size, domain)], 0)
+        backwards = self._stream(backwards, tf.constant(DEFAULT_BATCH_SIZE), domain)
+        return tf.concat([backwards[::-1], self._stream(forwards, first_size, domain)], 0)
 
-    def _run(self, frames: tf.Tensor, first_size: tf.Tensor, domain: tf.Tensor) -> tf.Tensor:
+    def _stream(self, frames: tf.Tensor, first_size: tf.Tensor, domain: tf.Tensor) -> tf.Tensor:
         return tf.cond(
             tf.shape(frames)[0] >= self._clip_frames,
             lambda: self._batches(frames, first_size, domain),
@@ -78,7 +80,7 @@ class FrameRuns:
         )
         return maps.concat()
 
-    def _advance_run(self, state: State, frames: tf.Tensor, domain: tf.Tensor) -> tuple[tf.Tensor, State]:
+    def _advance_stream(self, state: State, frames: tf.Tensor, domain: tf.Tensor) -> tuple[tf.Tensor, State]:
         domains = tf.fill([tf.shape(frames)[0]], domain)
         outputs, state = self._windows.advance(state, preprocessing.scale(frames), domains)
         return tf.cast(outputs["saliency_map"], tf.float32), state
