@@ -24,7 +24,7 @@ ORDER = (
     ("hd2s_tf.data",),
     ("hd2s_tf.models",),
     ("hd2s_tf.command_line",),
-    ("hd2s_tf.files", "hd2s_tf.plotting"),
+    ("hd2s_tf.files", "hd2s_tf.plotting", "hd2s_tf.processes"),
     ("hd2s_tf.errors",),
 )
 _FLOOR = {room: floor for floor, rooms in enumerate(reversed(ORDER)) for room in rooms}

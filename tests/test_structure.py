@@ -31,16 +31,6 @@ KNOWN = {
     "wide_signatures": {
         "hd2s_tf/data/preparation.py:prepare",
     },
-    "guessed_attributes": {
-        "hd2s_tf/evaluation/predictions.py:'smoothing_sigma'",
-        "hd2s_tf/evaluation/predictions.py:'clip_frames'",
-        "hd2s_tf/evaluation/predictions.py:'has_conspicuity'",
-        "hd2s_tf/inference/predictor.py:'smoothing_sigma'",
-        "hd2s_tf/inference/predictor.py:'clip_frames'",
-        "hd2s_tf/inference/saliency_stream.py:'smoothing_sigma'",
-        "hd2s_tf/inference/saliency_stream.py:'clip_frames'",
-        "hd2s_tf/inference/streams.py:'run'",
-    },
 }
 
 

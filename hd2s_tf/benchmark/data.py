@@ -53,7 +53,7 @@ def _prepared(folder: pathlib.Path, size: tuple[int, int]) -> records.Dataset:
         str(folder / "original"),
         str(output),
         options=preparation.Options(*size),
-        choice=layouts.Choice(fraction=0),
+        validation=layouts.ValidationSplit(fraction=0),
         workers=1,
     )
     return records.load_dataset(output, layouts.TRAIN)

@@ -29,9 +29,9 @@ def measure(dataset: records.Dataset) -> tuple[dict, np.ndarray]:
     for video in dataset.videos:
         count = min(video.frame_count, _FRAMES_PER_VIDEO)
         for frame in video.read(np.unique(np.linspace(0, video.frame_count - 1, count).astype(int))):
-            if frame.saliency_map:
+            stored = frame.decode_map()
+            if stored is not None:
                 fixation_counts.append(len(frame.fixations))
-                stored = cv2.imdecode(np.frombuffer(frame.saliency_map, np.uint8), cv2.IMREAD_GRAYSCALE)
                 resized = preprocessing.resize(stored.astype(np.float32), _MAP_SIZE)
                 total += resized / max(float(resized.sum()), 1e-9)
     lengths = [video.frame_count for video in dataset.videos]

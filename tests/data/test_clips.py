@@ -6,8 +6,9 @@ import shutil
 import numpy as np
 import pytest
 
-from hd2s_tf.data import clips, preparation, preprocessing, records, synthetic, video
+from hd2s_tf.data import clips, images, preparation, preprocessing, records, synthetic
 from hd2s_tf.data.augmentation import Augmentation
+from hd2s_tf.data.layouts import ValidationSplit
 from hd2s_tf.errors import BadInputError, RunError
 
 SIZE = (32, 48)
@@ -18,12 +19,8 @@ SAMPLING = clips.Sampling(batch_size=4, seed=3, size=SIZE)
 def dataset(tmp_path_factory):
     folder = tmp_path_factory.mktemp("data")
     synthetic.write_videos(folder / "source", videos=2, frames=20, size=(64, 96))
-    options = preparation.Options(*SIZE)
-    from hd2s_tf.data.layouts import Choice
-
-    preparation.prepare(
-        "dhf1k", str(folder / "source"), str(folder / "out"), options=options, choice=Choice(fraction=0), workers=1
-    )
+    given = {"options": preparation.Options(*SIZE), "validation": ValidationSplit(fraction=0), "workers": 1}
+    preparation.prepare("dhf1k", str(folder / "source"), str(folder / "out"), **given)
     return records.load_dataset(folder / "out", "train")
 
 
@@ -33,7 +30,7 @@ def still(tmp_path_factory):
     for kind in ("images", "maps", "fixation"):
         (folder / "source" / "training" / "a" / kind).mkdir(parents=True)
         image = np.full((64, 96), 90, np.uint8)
-        (folder / "source" / "training" / "a" / kind / "a.png").write_bytes(video.png_bytes(image))
+        (folder / "source" / "training" / "a" / kind / "a.png").write_bytes(images.png(image))
     preparation.prepare(
         "stills", str(folder / "source"), str(folder / "out"), options=preparation.Options(*SIZE), workers=1
     )
