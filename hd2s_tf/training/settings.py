@@ -30,6 +30,7 @@ _DEFAULTS = {
     for name, parameter in inspect.signature(HD2S.__init__).parameters.items()
     if parameter.default is not inspect.Parameter.empty and name != "folded"
 }
+_TYPES = {name: float if value is None else type(value) for name, value in _DEFAULTS.items()}
 
 
 def paper() -> ml_collections.ConfigDict:
@@ -42,9 +43,7 @@ def paper() -> ml_collections.ConfigDict:
     config.model = ml_collections.ConfigDict()
     config.model.preset = "hd2s"
     # Arguments of `HD2S` in place of the preset's; None leaves the preset's value.
-    config.model.overrides = ml_collections.ConfigDict(
-        {name: placeholder(float if value is None else type(value)) for name, value in _DEFAULTS.items()}
-    )
+    config.model.overrides = _placeholders()
 
     config.run = ml_collections.ConfigDict()
     config.run.precision = "float32"
@@ -98,6 +97,10 @@ def paper() -> ml_collections.ConfigDict:
     # Of a validation video every n-th frame is scored.
     config.every.validation_frame = 25
     return config
+
+
+def _placeholders() -> ml_collections.ConfigDict:
+    return ml_collections.ConfigDict({name: placeholder(kind) for name, kind in _TYPES.items()})
 
 
 def overrides(config: ml_collections.ConfigDict) -> dict[str, object]:
