@@ -92,9 +92,10 @@ def create(name: str, model: HD2S) -> Callable[[np.ndarray], np.ndarray]:
 
 def _graph(model: HD2S) -> tf.types.experimental.PolymorphicFunction:
     """The network with folded batch normalisation."""
-    predict_fn = ModelPredictFn(model)
+    # Without a function inside the function: not every converter knows those.
+    maps = ModelPredictFn(model).graph.maps.python_function
     clips = tf.TensorSpec((None, CLIP_FRAMES, *FRAME_SIZE, 3), tf.uint8, name="clip")
-    return tf.function(lambda clip: predict_fn.maps(clip)[0], input_signature=(clips,))
+    return tf.function(lambda clip: maps(clip, tf.zeros([tf.shape(clip)[0]], tf.int32))[0], input_signature=(clips,))
 
 
 def _onnxruntime(graph: tf.types.experimental.PolymorphicFunction) -> Callable[[np.ndarray], np.ndarray]:

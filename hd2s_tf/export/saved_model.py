@@ -35,6 +35,7 @@ from hd2s_tf.data import preprocessing
 from hd2s_tf.errors import BadInputError
 from hd2s_tf.export.streamed_windows import StreamedWindows
 from hd2s_tf.inference import postprocessing
+from hd2s_tf.inference.graph import MapGraph
 from hd2s_tf.models import folding
 from hd2s_tf.models.hd2s import HD2S
 from hd2s_tf.models.presets import FRAME_SIZE
@@ -115,24 +116,16 @@ def endpoints(model: HD2S, description: dict) -> dict[str, tuple[Callable, list[
     skip = tf.TensorSpec((1,), tf.int32, name=signatures.SKIP)
     request = tf.TensorSpec((None,), tf.int32, name=signatures.REQUEST)
     answer = json.dumps(description)
-    streamed = StreamedWindows(model, FRAME_SIZE)
-
-    def maps(clips: tf.Tensor, domain: tf.Tensor | None) -> dict[str, tf.Tensor]:
-        inputs = {"clip": preprocessing.scale(clips)}
-        if model.domains:
-            inputs["domain"] = domain
-        outputs = model(inputs, training=False)
-        wanted = (signatures.SALIENCY_MAP, signatures.CONSPICUITY_MAPS)
-        return {name: tf.cast(outputs[name], tf.float32) for name in wanted}
-
-    # Traced once for all signatures.
-    network = tf.function(folding.with_constant_weights(model, maps))
-
-    def clips(clip: tf.Tensor, domain: tf.Tensor | None = None) -> dict[str, tf.Tensor]:
-        return {signatures.SALIENCY_MAP: network(clip, domain)[signatures.SALIENCY_MAP]}
+    graph = MapGraph(model)
+    streamed = StreamedWindows(graph, FRAME_SIZE)
 
     def conspicuity(clip: tf.Tensor, domain: tf.Tensor | None = None) -> dict[str, tf.Tensor]:
-        return network(clip, domain)
+        domains = tf.zeros([tf.shape(clip)[0]], tf.int32) if domain is None else domain
+        saliency_maps, conspicuity_maps = graph.maps(clip, domains)
+        return {signatures.SALIENCY_MAP: saliency_maps, signatures.CONSPICUITY_MAPS: conspicuity_maps}
+
+    def clips(clip: tf.Tensor, domain: tf.Tensor | None = None) -> dict[str, tf.Tensor]:
+        return {signatures.SALIENCY_MAP: conspicuity(clip, domain)[signatures.SALIENCY_MAP]}
 
     def video(frames: tf.Tensor, skip: tf.Tensor, domain: tf.Tensor | None = None) -> dict[str, tf.Tensor]:
         images = tf.map_fn(_decoded, frames[0], fn_output_signature=tf.TensorSpec((height, width, 3), tf.uint8))
@@ -157,18 +150,9 @@ def endpoints(model: HD2S, description: dict) -> dict[str, tuple[Callable, list[
 
 
 def _decoded(encoded: tf.Tensor) -> tf.Tensor:
-    """A frame of the network's size, uint8 [H,W,3], resized as `preprocessing.resize` does."""
+    """A frame of the network's size, uint8 [H,W,3]."""
     image = tf.io.decode_image(encoded, channels=3, expand_animations=False)
-    size = tf.shape(image)[:2]
-    shrinks = tf.reduce_all(size >= FRAME_SIZE)
-    resized = tf.case(
-        [
-            (tf.reduce_all(size == FRAME_SIZE), lambda: tf.cast(image, tf.float32)),
-            (shrinks, lambda: tf.image.resize(image, FRAME_SIZE, tf.image.ResizeMethod.AREA)),
-        ],
-        lambda: tf.image.resize(image, FRAME_SIZE, tf.image.ResizeMethod.BILINEAR),
-    )
-    return tf.ensure_shape(tf.cast(tf.round(resized), tf.uint8), (*FRAME_SIZE, 3))
+    return preprocessing.resize_in_graph(image, FRAME_SIZE)
 
 
 def _description(model: HD2S, version: int, weights_sha256: str | None) -> dict:

@@ -3,10 +3,9 @@
 import tensorflow as tf
 
 from hd2s_tf.data import preprocessing
+from hd2s_tf.inference.graph import MapGraph
 from hd2s_tf.inference.streams import DEFAULT_BATCH_SIZE
-from hd2s_tf.models import folding
-from hd2s_tf.models.hd2s import HD2S
-from hd2s_tf.models.shared_windows import State, windows_of
+from hd2s_tf.models.shared_windows import State
 
 
 def segment_indices(frame_count: tf.Tensor, skip: tf.Tensor, clip_frames: int) -> tuple[tf.Tensor, tf.Tensor]:
@@ -24,8 +23,7 @@ def segment_indices(frame_count: tf.Tensor, skip: tf.Tensor, clip_frames: int) -
     context = clip_frames - 1
     reversed_count = tf.minimum(frame_count, context)
     first = tf.minimum(skip, reversed_count)
-    position = tf.math.floormod(tf.range(reversed_count + context - 1, first - 1, -1), 2 * frame_count)
-    backwards = tf.minimum(position, 2 * frame_count - 1 - position)
+    backwards = preprocessing.reflected(tf.range(reversed_count + context - 1, first - 1, -1), frame_count)
     return backwards, tf.range(tf.minimum(tf.maximum(skip - context, 0), frame_count), frame_count)
 
 
@@ -33,14 +31,12 @@ class StreamedWindows:
     """Predicts the saliency maps of frames uint8 [N,H,W,3], in batches as `predict_video` does, so that the maps agree.
 
     Args:
-      model: made for inference.
+      graph: of the model.
       frame_size: (height, width) of the frames.
     """
 
-    def __init__(self, model: HD2S, frame_size: tuple[int, int]) -> None:
-        self._windows, self._clip_frames, self._size = windows_of(model), model.clip_frames, frame_size
-        self._start = folding.with_constant_weights(model, self._windows.start)
-        self._advance = tf.function(folding.with_constant_weights(model, self._advance_stream))
+    def __init__(self, graph: MapGraph, frame_size: tuple[int, int]) -> None:
+        self._graph, self._clip_frames, self._size = graph, graph.model.clip_frames, frame_size
 
     def maps(self, frames: tf.Tensor, skip: tf.Tensor, domain: tf.Tensor) -> tf.Tensor:
         """The maps float32 [N-skip,H,W] of all but the first `skip` frames; skip and domain are int32 scalars."""
@@ -65,12 +61,13 @@ class StreamedWindows:
         count, context = tf.shape(frames)[0], self._clip_frames - 1
 
         def batch(start: tf.Tensor, size: tf.Tensor, state: State, maps: tf.TensorArray) -> tuple:
-            found, following = self._advance(state, frames[start : start + size], domain)
+            images = frames[start : start + size]
+            found, _, following = self._graph.advance(state, images, tf.fill([tf.shape(images)[0]], domain))
             following = tuple(tf.ensure_shape(new, old.shape) for new, old in zip(following, state, strict=True))
             return start + size, tf.constant(DEFAULT_BATCH_SIZE), following, maps.write(maps.size(), found)
 
         maps = tf.TensorArray(tf.float32, 0, dynamic_size=True, infer_shape=False, element_shape=(None, *self._size))
-        state = self._start(preprocessing.scale(tf.ensure_shape(frames[:context], (context, *self._size, 3))))
+        state = self._graph.start(tf.ensure_shape(frames[:context], (context, *self._size, 3)))
         *_, maps = tf.while_loop(
             lambda start, *_: start < count,
             batch,
@@ -79,8 +76,3 @@ class StreamedWindows:
             parallel_iterations=1,
         )
         return maps.concat()
-
-    def _advance_stream(self, state: State, frames: tf.Tensor, domain: tf.Tensor) -> tuple[tf.Tensor, State]:
-        domains = tf.fill([tf.shape(frames)[0]], domain)
-        outputs, state = self._windows.advance(state, preprocessing.scale(frames), domains)
-        return tf.cast(outputs["saliency_map"], tf.float32), state

@@ -10,14 +10,12 @@ import numpy as np
 import tensorflow as tf
 
 from hd2s_tf import files
-from hd2s_tf.data import preprocessing
 from hd2s_tf.errors import BadInputError
 from hd2s_tf.inference.domains import domain_index
+from hd2s_tf.inference.graph import MapGraph
 from hd2s_tf.inference.streams import Maps, StateStream, Stream, WholeWindowStream
 from hd2s_tf.models import folding, weight_files
 from hd2s_tf.models.hd2s import HD2S
-from hd2s_tf.models.presets import FRAME_SIZE
-from hd2s_tf.models.shared_windows import State, windows_of
 from hd2s_tf.serving import signatures
 from hd2s_tf.serving.signatures import ModelInfo
 
@@ -79,6 +77,7 @@ class ModelPredictFn(PredictFn):
 
     Attributes:
       model: the `HD2S`, made for inference.
+      graph: what it computes.
 
     Raises:
       BadInputError: a domain that does not fit.
@@ -101,53 +100,16 @@ class ModelPredictFn(PredictFn):
                 smoothing_sigma=model.smoothing_sigma,
             )
         )
-        self._windows = windows_of(self.model)
-        maps, start, advance = (
-            folding.with_constant_weights(self.model, function)
-            for function in (self.maps, self._start_stream, self._advance_stream)
-        )
-        self._function = tf.function(maps, reduce_retracing=True)
-        self._start, self._advance = tf.function(start), tf.function(advance)
+        self.graph = MapGraph(self.model)
 
     def __call__(self, clips: np.ndarray, conspicuity: bool = False) -> Maps:
         """See `PredictFn`."""
-        saliency_maps, conspicuity_maps = self._function(tf.constant(clips))
+        saliency_maps, conspicuity_maps = self.graph.maps(tf.constant(clips), tf.fill([len(clips)], self._domain_index))
         return Maps(saliency_maps.numpy(), conspicuity_maps.numpy() if conspicuity else None)
 
     def open_stream(self, context: np.ndarray) -> Stream:
         """See `PredictFn`; the stream computes once what its windows share."""
-        return StateStream(self._start, self._advance, context)
-
-    def graph(self, batch_size: int) -> tf.types.experimental.ConcreteFunction:
-        """The graph that a batch of clips runs through."""
-        clips = tf.TensorSpec((batch_size, self.info.clip_frames, *FRAME_SIZE, 3), tf.uint8)
-        return tf.function(self.maps).get_concrete_function(clips)
-
-    def stream_graph(self, batch_size: int) -> tf.types.experimental.ConcreteFunction:
-        """The graph that a batch of a stream's frames runs through."""
-        context, frames = (
-            tf.TensorSpec((count, *FRAME_SIZE, 3), tf.uint8) for count in (self.info.clip_frames - 1, batch_size)
-        )
-        state = self._start.get_concrete_function(context).structured_outputs
-        return tf.function(self._advance_stream).get_concrete_function(state, frames)
-
-    def maps(self, clips: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        """Saliency maps [B,H,W] and conspicuity maps [B,L,H,W] of clips uint8 [B,T,H,W,3], within a graph."""
-        inputs = {"clip": preprocessing.scale(clips)}
-        if self.model.domains:
-            inputs["domain"] = self._domains(clips)
-        outputs = self.model(inputs, training=False)
-        return outputs["saliency_map"], outputs["conspicuity_maps"]
-
-    def _start_stream(self, frames: tf.Tensor) -> State:
-        return self._windows.start(preprocessing.scale(frames))
-
-    def _advance_stream(self, state: State, frames: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, State]:
-        outputs, state = self._windows.advance(state, preprocessing.scale(frames), self._domains(frames))
-        return outputs["saliency_map"], outputs["conspicuity_maps"], state
-
-    def _domains(self, examples: tf.Tensor) -> tf.Tensor:
-        return tf.fill([tf.shape(examples)[0]], self._domain_index)
+        return StateStream(self.graph, self._domain_index, context)
 
 
 class SavedModelPredictFn(PredictFn):

@@ -7,6 +7,8 @@ from typing import NamedTuple
 import numpy as np
 import tensorflow as tf
 
+from hd2s_tf.inference.graph import MapGraph
+
 # Windows predicted at a time: more are hardly faster. Exported graphs use it too, so that their maps agree to the bit.
 DEFAULT_BATCH_SIZE = 8
 
@@ -59,17 +61,19 @@ class StateStream(Stream):
     """A stream that keeps what its windows share; see `hd2s_tf.models.shared_windows`.
 
     Args:
-      start, advance: `tf.function`s from the first frames to a state, and from a state and frames to saliency maps,
-        conspicuity maps and the next state.
+      graph: of the model.
+      domain: index of the data set that a domain-specific model predicts for.
       context: uint8 [T-1,H,W,3].
     """
 
-    def __init__(self, start: Callable, advance: Callable, context: np.ndarray) -> None:
-        self._state = start(tf.constant(context))
+    def __init__(self, graph: MapGraph, domain: int, context: np.ndarray) -> None:
+        self._state, self._domain = graph.start(tf.constant(context)), domain
+        frames, domains = tf.TensorSpec((None, *context.shape[1:]), tf.uint8), tf.TensorSpec((None,), tf.int32)
         # One graph for batches of every size, since tracing takes seconds.
-        self._advance = advance.get_concrete_function(self._state, tf.TensorSpec((None, *context.shape[1:]), tf.uint8))
+        self._advance = graph.advance.get_concrete_function(self._state, frames, domains)
 
     def __call__(self, frames: np.ndarray, conspicuity: bool = False) -> Maps:
         """See `Stream`."""
-        saliency_maps, conspicuity_maps, self._state = self._advance(self._state, tf.constant(frames))
+        domains = tf.fill([len(frames)], self._domain)
+        saliency_maps, conspicuity_maps, self._state = self._advance(self._state, tf.constant(frames), domains)
         return Maps(saliency_maps.numpy(), conspicuity_maps.numpy() if conspicuity else None)
