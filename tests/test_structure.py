@@ -30,7 +30,6 @@ KNOWN = {
     },
     "wide_signatures": {
         "hd2s_tf/data/preparation.py:prepare",
-        "hd2s_tf/training/updater.py:Updater.__init__",
     },
 }
 

@@ -123,7 +123,7 @@ def test_prepare_look_train_and_evaluate(run, tmp_path):
         f"--workdir={tmp_path / 'run'}",
         f"--config.data.train=('{prepared}:train',)",
         f"--config.data.validation=('{prepared}:validation',)",
-        "--config.model.levels=(1,)",
+        "--config.model.overrides.levels=(1,)",
         "--config.optimizer.updates=2",
     )
     for name in ("best.weights.h5", "last.weights.h5", "config.json", "metrics.jsonl", "curves.png"):
@@ -138,7 +138,7 @@ def test_prepare_look_train_and_evaluate(run, tmp_path):
     [
         (["--config=configs/missing.py"], "missing.py"),
         (["--config=configs/smoke.py", "--config.optimizer.nonsense=1"], "nonsense"),
-        (["--config=configs/hd2s_dhf1k.py"], "init.encoder"),
+        (["--config=configs/hd2s.py"], "init.encoder"),
         (["--config=configs/smoke.py", "--config.init.weights=missing.weights.h5"], "no such weight file"),
         (["--config=configs/smoke.py", "--config.data.train=('nowhere:train',)"], "nowhere/train/dataset.json"),
         (["--config=configs/smoke.py", "--config.model.preset=x"], "model.preset is 'x'"),
