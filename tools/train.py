@@ -1,8 +1,4 @@
-<<<<<<< HEAD
-"""Trains a model as a configuration says, and resumes an interrupted run.
-=======
 """Trains a model as a configuration says, or resumes an interrupted run.
->>>>>>> main
 
     python tools/train.py --config=configs/smoke.py --workdir=runs/smoke
     python tools/train.py --config=configs/hd2s.py:DHF1K --workdir=runs/dhf1k --strategy=mirrored \\

@@ -1,4 +1,4 @@
-"""Our network run by PyTorch, layer by layer with the same weights: what prediction is measured against."""
+"""Our network in PyTorch, layer by layer with the same weights, as a reference for speed."""
 
 import numpy as np
 import torch
@@ -12,7 +12,7 @@ from hd2s_tf.models.s3d import LAYERS
 
 
 class TorchNetwork:
-    """Predicts as the model it is made from, for a model without domains and adaptation.
+    """Predicts what the model it is made from does; the model must have neither domains nor adaptation.
 
     Args:
       model: its variables created, batch normalisation not folded.

@@ -1,4 +1,4 @@
-"""Starts tools in copies of a process that has the libraries loaded already, which takes seconds off every start.
+"""Starts tools in copies of a process that has already loaded the libraries, which saves seconds at every start.
 
 Reads a JSON list of a tool and its arguments from each line of standard input; answers with a JSON list of the exit
 status, the standard output and the standard error. Each tool runs in a child of its own, as from a shell.
