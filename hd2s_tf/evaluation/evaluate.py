@@ -73,7 +73,7 @@ def evaluate(
     *,
     layout: str | None = None,
     names: tuple[str, ...] = (),
-    choices: Protocol = Protocol(),  # noqa: B008
+    choices: Protocol = Protocol(),
 ) -> dict:
     """Scores predictions of a split and writes metrics.json, per_video.csv, per_frame.csv.gz and report.html.
 

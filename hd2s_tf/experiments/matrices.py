@@ -9,7 +9,7 @@ import ml_collections
 
 from hd2s_tf.errors import BadInputError
 from hd2s_tf.evaluation import published
-from hd2s_tf.models.conspicuity import LEVELS
+from hd2s_tf.models.hd2s import LEVELS
 
 TABLES = ("table3", "table4", "table5", "table6", "table7")
 GENERALISATION, ADAPTATION, TRANSFER = "generalisation", "adaptation", "transfer"
