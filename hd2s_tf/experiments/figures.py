@@ -14,7 +14,7 @@ from hd2s_tf.evaluation.protocol import METRICS
 from hd2s_tf.experiments import matrices, tables
 from hd2s_tf.experiments.matrices import Matrix, Training
 from hd2s_tf.inference.loading import load_predict_fn
-from hd2s_tf.models.conspicuity import LEVELS
+from hd2s_tf.models.hd2s import LEVELS
 
 # By these the paper compares its arms.
 _COMPARED = ("nss", "cc")

@@ -9,7 +9,7 @@ import ml_collections
 
 from hd2s_tf.errors import BadInputError
 from hd2s_tf.evaluation import published
-from hd2s_tf.models.conspicuity import LEVELS
+from hd2s_tf.models.hd2s import LEVELS
 
 GENERALISATION, ADAPTATION, TRANSFER = "generalisation", "adaptation", "transfer"
 SINGLE, POOLED, SPECIFIC = "single source", "multi-source", "domain-specific"
