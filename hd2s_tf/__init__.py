@@ -7,6 +7,7 @@ _PUBLIC = {
     "SaliencyStream": ("hd2s_tf.inference.saliency_stream", "SaliencyStream"),
     "load_predict_fn": ("hd2s_tf.inference.predictor", "load_predict_fn"),
     "metrics": ("hd2s_tf.evaluation.metrics", None),
+    "open_frames": ("hd2s_tf.data.video", "open_frames"),
     "predict_video": ("hd2s_tf.inference.predictor", "predict_video"),
 }
 __all__ = list(_PUBLIC)  # noqa: PLE0605

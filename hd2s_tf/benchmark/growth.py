@@ -1,11 +1,10 @@
 """How the cost of `hd2s_tiny` grows: with the frames of a video, with the size of the network's input, with clients."""
 
-import io
 import itertools
 
 import numpy as np
 
-from hd2s_tf import files
+from hd2s_tf import files, plotting
 from hd2s_tf.benchmark import measure, serving
 
 PRESET = "hd2s_tiny"
@@ -48,10 +47,7 @@ def _window(size: tuple[int, int]) -> dict:
 
 def draw(path: str, results: dict[str, dict]) -> None:
     """Draws what `run` returned as one picture, PNG."""
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(13, 3.6), layout="constrained")
+    figure = plotting.new_figure(13, 3.6)
     length, memory, area, clients = figure.subplots(1, 4)
     by_count = [results[f"{count} frames"] for count in FRAME_COUNTS]
     length.loglog(FRAME_COUNTS, [values["seconds"] for values in by_count], marker="o")
@@ -67,6 +63,4 @@ def draw(path: str, results: dict[str, dict]) -> None:
     clients.set_xticks(CLIENTS, CLIENTS)
     for axes in (memory, area, clients):
         axes.set_ylim(0, 1.1 * axes.get_ylim()[1])
-    buffer = io.BytesIO()
-    FigureCanvasAgg(figure).print_png(buffer)
-    files.write_bytes(path, buffer.getvalue())
+    files.write_bytes(path, plotting.png_bytes(figure))

@@ -9,7 +9,7 @@ import tqdm
 from absl import logging
 
 from hd2s_tf import files
-from hd2s_tf.data import preprocessing, video
+from hd2s_tf.data import images, preprocessing
 from hd2s_tf.errors import BadInputError
 from hd2s_tf.evaluation.ground_truth import ScoredVideo
 from hd2s_tf.inference import postprocessing
@@ -45,7 +45,7 @@ class PredictedFrame:
         Raises:
           BadInputError: its file is not an image.
         """
-        return self.saliency_map if self.path is None else video.read_map(self.path)
+        return self.saliency_map if self.path is None else images.read_map(self.path)
 
 
 class Predictor(abc.ABC):
@@ -121,7 +121,7 @@ class FolderPredictor(Predictor):
 
     def example(self, scored: ScoredVideo, index: int) -> list[np.ndarray]:
         """See `Predictor`."""
-        return [video.read_map(self._files[scored.name][index])]
+        return [images.read_map(self._files[scored.name][index])]
 
 
 def _images(folder: str) -> dict[str | int, str]:

@@ -29,7 +29,7 @@ from tensorflow_serving.apis import (
 )
 
 from hd2s_tf import files
-from hd2s_tf.data import preprocessing, video
+from hd2s_tf.data import images, preprocessing
 from hd2s_tf.errors import BadInputError, RunError
 from hd2s_tf.inference.domains import domain_index
 from hd2s_tf.models.presets import FRAME_SIZE
@@ -326,7 +326,7 @@ def _chunks(frames: Iterable[np.ndarray], clip_frames: int) -> Iterator[_Chunk]:
     encoded: list[bytes] = []
     for frame in frames:
         originals.append(frame)
-        encoded.append(video.png_bytes(preprocessing.resize(frame, FRAME_SIZE)))
+        encoded.append(images.png(preprocessing.resize(frame, FRAME_SIZE)))
         if len(originals) == 2 * clip_frames:
             yield _Chunk(originals, encoded)
             originals, encoded = [], encoded[1 - clip_frames :]

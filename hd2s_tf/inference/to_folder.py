@@ -14,7 +14,7 @@ import tqdm
 from absl import logging
 
 from hd2s_tf import files
-from hd2s_tf.data import video
+from hd2s_tf.data import images, video
 from hd2s_tf.errors import BadInputError
 from hd2s_tf.inference import postprocessing, remote, rendering
 from hd2s_tf.inference.background import Background
@@ -83,7 +83,7 @@ def predict_to_folder(
     """
     if domain == "help":
         return _print_domains(weights, preset)
-    source = dataclasses.replace(video.open_frames(input_path), path=input_path)
+    source = video.open_frames(input_path)
     _check_output(output_dir, overwrite)
     predict_fn = load_predict_fn(weights, preset, domain, precision)
     if weights == RANDOM_WEIGHTS:
@@ -157,7 +157,7 @@ def predict_remotely(
         answers = remote.predict_frames(model, source, domain=domain, in_flight=in_flight, first=done)
         for index, (frame, network_map) in enumerate(answers):
             if network_map is None:
-                pixels = video.read_map(files.join(output_dir, MAPS, _png_name(index)))
+                pixels = images.read_map(files.join(output_dir, MAPS, _png_name(index)))
                 yield Prediction(index, frame, pixels, pixels)
             else:
                 yield Prediction(index, frame, postprocessing.to_pixels(network_map, frame.shape[:2]), network_map)
@@ -215,7 +215,7 @@ def _write(
 
 
 def _write_png(path: str, image: np.ndarray) -> None:
-    files.write_bytes(path, video.png_bytes(image))
+    files.write_bytes(path, images.png(image))
 
 
 def _draw(writer: video.VideoWriter, prediction: Prediction) -> None:

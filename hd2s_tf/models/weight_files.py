@@ -1,10 +1,12 @@
 """Weight files: Keras `.weights.h5` with the model's settings inside, so that a file says what it fits."""
 
+import contextlib
 import hashlib
 import json
 import os
 import pathlib
 import tempfile
+from collections.abc import Iterator
 
 import h5py
 import keras
@@ -152,23 +154,14 @@ def _values(variable: keras.Variable) -> np.ndarray:
     return values if np.issubdtype(values.dtype, np.floating) else np.zeros(1)
 
 
-class _local_file:  # noqa: N801
-    """A local copy of a file that may be remote: HDF5 reads local files only."""
-
-    def __init__(self, path: str | os.PathLike) -> None:
-        self._path = os.fspath(path)
-        self._folder: tempfile.TemporaryDirectory | None = None
-
-    def __enter__(self) -> str:
-        if not files.exists(self._path):
-            raise BadInputError(f"{self._path}: no such weight file")
-        if not files.is_remote(self._path) and self._path.endswith(SUFFIX):
-            return self._path
-        self._folder = tempfile.TemporaryDirectory()
-        local = str(pathlib.Path(self._folder.name) / f"file{SUFFIX}")
-        pathlib.Path(local).write_bytes(files.read_bytes(self._path))
-        return local
-
-    def __exit__(self, *_: object) -> None:
-        if self._folder:
-            self._folder.cleanup()
+@contextlib.contextmanager
+def _local_file(path: str | os.PathLike) -> Iterator[str]:
+    """A local path that ends as Keras wants it."""
+    if not files.exists(path):
+        raise BadInputError(f"{path}: no such weight file")
+    with files.local_copy(path) as local, tempfile.TemporaryDirectory() as folder:
+        if not local.endswith(SUFFIX):
+            link = pathlib.Path(folder) / f"file{SUFFIX}"
+            link.symlink_to(pathlib.Path(local).absolute())
+            local = str(link)
+        yield local

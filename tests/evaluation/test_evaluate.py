@@ -245,7 +245,7 @@ def test_a_submission_of_videos_without_ground_truth(dataset, tmp_path, brightne
 def test_data_that_cannot_be_scored(dataset, tmp_path):
     for arguments, message in (
         ((tmp_path / "nothing", "train"), "no such folder"),
-        ((tmp_path, "train"), "neither prepared data nor a layout"),
+        ((tmp_path, "train"), "no layout that can be recognised"),
         ((dataset, "test"), "no videos with ground truth in the split test"),
         ((dataset, "tset"), "no split 'tset'"),
     ):

@@ -21,7 +21,7 @@ from tensorflow_serving.apis import (
 )
 from tensorflow_serving.config import model_server_config_pb2
 
-from hd2s_tf.data import video
+from hd2s_tf.data import images
 from hd2s_tf.errors import BadInputError
 from hd2s_tf.export import saved_model
 from hd2s_tf.export.frame_runs import run_indices
@@ -84,7 +84,7 @@ assert not any(name.startswith(("hd2s_tf", "tensorflow_io")) for name in sys.mod
 
 
 def test_every_signature_in_a_fresh_process_without_this_package(exported, tmp_path):
-    frames = np.array([[video.png_bytes(frame) for frame in exported.frames]], object)
+    frames = np.array([[images.png(frame) for frame in exported.frames]], object)
     np.savez(
         tmp_path / "arrays.npz", clips=exported.clips, frames=frames, maps=np.stack(exported.maps), **exported.outputs
     )
