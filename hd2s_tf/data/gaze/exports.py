@@ -201,9 +201,7 @@ def parse_header(header: str) -> tuple[str, str]:
     return text, ""
 
 
-def find_columns(
-    path: str, headers: Sequence[str], given: Mapping[str, str], about: str | None = None
-) -> Columns:
+def find_columns(path: str, headers: Sequence[str], given: Mapping[str, str], about: str | None = None) -> Columns:
     """Finds a table's columns.
 
     Args:
@@ -245,9 +243,7 @@ def _given_columns(path: str, headers: Sequence[str], given: Mapping[str, str]) 
 
 def _missing(parsed: Sequence[tuple[str, str]], found: set[str]) -> str:
     names = {name for name, _ in parsed}
-    known = {
-        role: {name for export in EXPORTS for name in export.columns.get(role, ())} for role in ("x", "y", "time")
-    }
+    known = {role: {name for export in EXPORTS for name in export.columns.get(role, ())} for role in ("x", "y", "time")}
     missing = [role for role in known if role not in found and not known[role] & names]
     return ", ".join(missing) or "x, y and time of one kind of table"
 

@@ -69,12 +69,12 @@ class Sigma:
         """
         found = re.fullmatch(r"\s*(\d+\.?\d*|\.\d+)\s*(px|deg|w|)\s*", text)
         if not found or not float(found[1]):
-            raise BadInputError(f"sigma is {text!r}: it is a positive number of px, deg or w, as in 12.7px, 1deg, 0.02w")
+            raise BadInputError(
+                f"sigma is {text!r}: it is a positive number of px, deg or w, as in 12.7px, 1deg, 0.02w"
+            )
         return cls(float(found[1]), found[2] or "px")
 
-    def in_map(
-        self, stimulus: tuple[int, int], size: tuple[int, int], pixels_per_degree: float
-    ) -> tuple[float, float]:
+    def in_map(self, stimulus: tuple[int, int], size: tuple[int, int], pixels_per_degree: float) -> tuple[float, float]:
         """Standard deviations along y and x in pixels of a map that has another size than its stimulus.
 
         Args:

@@ -162,7 +162,9 @@ class _TextTable(Table):
                     continue
                 if len(row) < needed:
                     missing = self.headers[len(row)]
-                    raise BadInputError(f"{self.path}, line {reader.line_num}, column {missing}: the line ends before it")
+                    raise BadInputError(
+                        f"{self.path}, line {reader.line_num}, column {missing}: the line ends before it"
+                    )
                 rows.append(row)
                 lines.append(reader.line_num)
                 if len(rows) == PIECE_ROWS:
