@@ -4,8 +4,7 @@ python tools/experiments.py --config=configs/experiments.py:gaze --matrix=all --
 python tools/experiments.py --config=configs/experiments.py:paper --matrix=table5 --data_root=prepared \\
     --workdir=runs/paper --config.recipe.init.encoder=s3d.weights.h5
 
-Cost: "gaze" two to eight minutes a training on 2 cores, 25 of them for a seed; "paper" 500,000 clips a training,
-planned for GPUs.
+Cost: "gaze" two to eight minutes a training on 2 cores, 25 of them for a seed; "paper" 500,000 clips a training.
 Score: docs/experiments.md for "gaze"; "paper" was not yet run.
 """
 
@@ -48,8 +47,8 @@ def _paper(config: ml_collections.ConfigDict) -> None:
 def _gaze(config: ml_collections.ConfigDict) -> None:
     """Three sets that are small enough for two cores: an eighth of the widths, 800 clips a training."""
     recipe = config.recipe
-    recipe.model.width_multiplier = 0.125
-    recipe.model.momentum = 0.95
+    recipe.model.overrides.width_multiplier = 0.125
+    recipe.model.overrides.momentum = 0.95
     recipe.data.sampling = "videos"
     recipe.data.batch_size = 4
     recipe.data.augmentation.zoom = 0.3

@@ -14,8 +14,8 @@ def get_config() -> ml_collections.ConfigDict:
     """Eight updates of a very narrow model."""
     config = settings.paper()
     config.model.preset = "hd2s_tiny"
-    config.model.width_multiplier = 0.125
-    config.model.momentum = 0.9
+    config.model.overrides.width_multiplier = 0.125
+    config.model.overrides.momentum = 0.9
     config.data.train = ("generated:train",)
     config.data.validation = ("generated:validation",)
     config.data.batch_size = 2

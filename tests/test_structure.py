@@ -25,25 +25,11 @@ CHECKS = {
 KNOWN = {
     "upward_imports": {"hd2s_tf/command_line/connection_flags.py:hd2s_tf.serving.connection"},
     "long_functions": {
-        "hd2s_tf/data/clips.py:in_turn",
         "hd2s_tf/evaluation/evaluate.py:evaluate",
         "hd2s_tf/inference/remote.py:predict_frames",
     },
     "wide_signatures": {
-        "hd2s_tf/data/clips.py:clips",
-        "hd2s_tf/data/clips.py:in_turn",
         "hd2s_tf/data/preparation.py:prepare",
-        "hd2s_tf/training/updater.py:Updater.__init__",
-    },
-    "guessed_attributes": {
-        "hd2s_tf/evaluation/predictions.py:'smoothing_sigma'",
-        "hd2s_tf/evaluation/predictions.py:'clip_frames'",
-        "hd2s_tf/evaluation/predictions.py:'has_conspicuity'",
-        "hd2s_tf/inference/predictor.py:'smoothing_sigma'",
-        "hd2s_tf/inference/predictor.py:'clip_frames'",
-        "hd2s_tf/inference/saliency_stream.py:'smoothing_sigma'",
-        "hd2s_tf/inference/saliency_stream.py:'clip_frames'",
-        "hd2s_tf/inference/streams.py:'run'",
     },
 }
 

@@ -113,11 +113,11 @@ def _consumed(dataset: records.Dataset) -> float:
     """Clips that training takes in a second when it never waits for them: one batch again and again."""
     from hd2s_tf.models.hd2s import HD2S
     from hd2s_tf.training.objectives import Supervised
-    from hd2s_tf.training.updater import Updater
+    from hd2s_tf.training.updater import Rule, Updater
 
     model = HD2S.from_preset("hd2s_tiny", weights=None)
     optimizer = keras.optimizers.Adam()
-    updater = Updater(model, optimizer, Supervised(), tf.distribute.get_strategy(), accumulation=1, updates=100)
+    updater = Updater(model, optimizer, Supervised(), tf.distribute.get_strategy(), Rule(updates=100))
     batch = next(_batches(dataset, Augmentation()))
 
     def step() -> None:

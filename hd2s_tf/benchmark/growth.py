@@ -6,6 +6,8 @@ import numpy as np
 
 from hd2s_tf import files, plotting
 from hd2s_tf.benchmark import measure, serving
+from hd2s_tf.inference.loading import load_predict_fn
+from hd2s_tf.inference.predictor import predict_video
 
 PRESET = "hd2s_tiny"
 FRAME_COUNTS = (100, 1000, 10000)
@@ -25,8 +27,6 @@ def run() -> dict[str, dict]:
 
 
 def _frames(count: int) -> dict:
-    from hd2s_tf.inference.predictor import load_predict_fn, predict_video
-
     predict_fn = load_predict_fn("auto", PRESET)
     some = np.random.default_rng(0).integers(0, 256, (16, *_SIZE, 3), np.uint8)
 
@@ -38,10 +38,8 @@ def _frames(count: int) -> dict:
 
 
 def _window(size: tuple[int, int]) -> dict:
-    from hd2s_tf.inference.predictor import load_predict_fn
-
     predict_fn = load_predict_fn("auto", PRESET)
-    clips = np.random.default_rng(0).integers(0, 256, (_BATCH, predict_fn.clip_frames, *size, 3), np.uint8)
+    clips = np.random.default_rng(0).integers(0, 256, (_BATCH, predict_fn.info.clip_frames, *size, 3), np.uint8)
     return {"ms_a_window": round(1000 * measure.seconds(lambda: predict_fn(clips), 5, 1) / _BATCH, 1)}
 
 

@@ -20,6 +20,7 @@ from hd2s_tf import processes
 from hd2s_tf.benchmark import measure
 from hd2s_tf.data import images, preprocessing, synthetic, video
 from hd2s_tf.inference import predictor, remote
+from hd2s_tf.inference.predict_fn import ModelPredictFn
 from hd2s_tf.models.hd2s import HD2S
 from hd2s_tf.models.presets import CLIP_FRAMES, FRAME_SIZE
 
@@ -56,7 +57,7 @@ def measured(settings: dict, frame_count: int, client_counts: tuple[int, ...], s
         saved_model.export(model, f"{folder}/m", 1)
         synthetic.write_videos(f"{folder}/video", videos=1, frames=frame_count, size=_SIZE)
         source = video.open_frames(f"{folder}/video/video/001.AVI")
-        predict_fn = predictor.ModelPredictFn(model)
+        predict_fn = ModelPredictFn(model)
         local = frame_count / measure.seconds(lambda: sum(1 for _ in predictor.predict_video(predict_fn, source)), 3, 1)
         ours, theirs = multiprocessing.Pipe()
         server = multiprocessing.get_context("spawn").Process(target=_serve, args=(f"{folder}/m", theirs), daemon=True)

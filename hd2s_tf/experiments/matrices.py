@@ -101,7 +101,7 @@ def specific(domains: tuple[str, ...]) -> Training:
     """The domain-specific model of several data sets."""
     differences = (
         ("model.preset", "hd2s_dsl"),
-        ("model.domains", domains),
+        ("model.overrides.domains", domains),
         ("data.train", domains),
         ("data.train_domains", domains),
     )
@@ -120,7 +120,7 @@ def _ablated(domain: str, levels: tuple[int, ...], multi_level: bool) -> Trainin
     if levels == LEVELS and multi_level:
         return base(domain)
     name = "_".join(map(str, levels)) + ("_multi_level" if multi_level else "")
-    differences = (("data.train", (domain,)), ("model.levels", levels), ("loss.multi_level", multi_level))
+    differences = (("data.train", (domain,)), ("model.overrides.levels", levels), ("loss.multi_level", multi_level))
     return Training(f"levels_{name}_{domain}", differences)
 
 

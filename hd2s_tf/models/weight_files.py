@@ -15,10 +15,12 @@ import tensorflow as tf
 
 from hd2s_tf import files
 from hd2s_tf.errors import BadInputError
-from hd2s_tf.models.presets import PRESETS, SHAPING_ARGUMENTS
+from hd2s_tf.models.presets import DEFAULT_PRESET, DOMAIN_MODULES, PRESETS, SHAPING_ARGUMENTS
 from hd2s_tf.models.s3d import S3D, SIZE_DIVISOR
 
 SUFFIX = ".weights.h5"
+# In place of a weight file's path: the bundled weights, and none.
+AUTO, RANDOM = "auto", "random"
 _FOLDER = pathlib.Path(__file__).resolve().parents[1] / "weights"
 _SETTINGS = "hd2s_settings"
 _ENCODER = "encoder"
@@ -114,23 +116,42 @@ def settings(path: str | os.PathLike) -> dict:
     with _local_file(path) as local:
         try:
             with h5py.File(local, "r") as file:
-                return json.loads(file.attrs.get(_SETTINGS, "{}"))
+                return _present(json.loads(file.attrs.get(_SETTINGS, "{}")))
         except OSError as error:
             raise BadInputError(f"{path}: not a {SUFFIX} file") from error
 
 
-def bundled(preset: str) -> str:
-    """The path of the weights in the box for a preset, their checksum verified.
+def _present(saved: dict) -> dict:
+    """Settings as today's arguments: earlier files state every domain-specific module by itself."""
+    had = [saved.pop(f"domain_{module}", None) for module in DOMAIN_MODULES]
+    if None not in had:
+        saved["domain_modules"] = [module for module, has in zip(DOMAIN_MODULES, had, strict=True) if has]
+    return saved
+
+
+def find(weights: str, preset: str | None = None) -> str | None:
+    """The path of a weight file that may be named as "auto", for the bundled one of a preset; None for "random".
 
     Raises:
-      BadInputError: no such preset, none are in the box, or they are damaged.
+      BadInputError: no bundled weights for the preset, or they are damaged.
+    """
+    if weights == RANDOM:
+        return None
+    return bundled(preset or DEFAULT_PRESET) if weights == AUTO else weights
+
+
+def bundled(preset: str) -> str:
+    """The path of the bundled weights for a preset, their checksum verified.
+
+    Raises:
+      BadInputError: no such preset, none are bundled, or they are damaged.
     """
     if preset not in PRESETS:
         raise BadInputError(f"no preset {preset!r}: the presets are {', '.join(PRESETS)}")
     path = _FOLDER / f"{preset}{SUFFIX}"
     if not path.exists():
         raise BadInputError(
-            f"no weights in the box for {preset}: give a {SUFFIX} file (tools/convert_weights.py makes one of the "
+            f"no bundled weights for {preset}: give a {SUFFIX} file (tools/convert_weights.py makes one of the "
             "published checkpoints), or ask for random weights"
         )
     expected = path.with_name(f"{preset}.sha256").read_text().split()[0]

@@ -26,8 +26,8 @@ def data_root(tmp_path_factory) -> str:
 def config() -> ml_collections.ConfigDict:
     """Two updates of the narrowest model; only its deepest conspicuity network is ever trained for real."""
     recipe = settings.paper()
-    recipe.model.width_multiplier = 0.0625
-    recipe.model.momentum = 0.5
+    recipe.model.overrides.width_multiplier = 0.0625
+    recipe.model.overrides.momentum = 0.5
     recipe.data.batch_size = 1
     recipe.data.frame_size = (32, 64)
     recipe.optimizer.accumulation = 1
@@ -50,7 +50,7 @@ def test_a_row_is_trained_and_tested_once(config, data_root, tmp_path):
     assert np.isfinite(result.mean("nss"))
     folder = tmp_path / "seed3" / row.training.name
     made = json.loads((folder / "config.json").read_text())
-    assert (made["seed"], made["model"]["levels"], made["loss"]["multi_level"]) == (3, [1], False)
+    assert (made["seed"], made["model"]["overrides"]["levels"], made["loss"]["multi_level"]) == (3, [1], False)
     tested = json.loads((folder / "tests/DISCS/metrics.json").read_text())
     assert (tested["frames"], tested["stride"]) == (3, 6)
 
@@ -59,7 +59,7 @@ def test_a_row_is_trained_and_tested_once(config, data_root, tmp_path):
     assert {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*") if path.is_file()} == written
 
     # As written before a setting existed.
-    del made["model"]["recompute"]
+    del made["model"]["overrides"]["recompute"]
     (folder / "config.json").write_text(json.dumps(made))
     assert runs.results(one, (3,))[0].mean("nss") == result.mean("nss")
 

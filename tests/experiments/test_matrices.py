@@ -5,6 +5,7 @@ import pytest
 
 from hd2s_tf.errors import BadInputError
 from hd2s_tf.experiments import bench, matrices
+from hd2s_tf.training import settings
 
 PATH = pathlib.Path(__file__).resolve().parents[2] / "configs" / "experiments.py"
 
@@ -43,7 +44,7 @@ def test_table_3_and_4_of_real_gaze():
     config = configuration("gaze")
     rows = [row for row in matrices.matrix("table3", config).rows if row.group == "OSIE"]
     recipes = {row.arm: bench.recipe(config, row.training, 0, "data") for row in rows}
-    levels = {arm: (tuple(made.model.levels), made.loss.multi_level) for arm, made in recipes.items()}
+    levels = {arm: (settings.model_arguments(made)["levels"], made.loss.multi_level) for arm, made in recipes.items()}
     assert levels == {
         "4": ((4,), False),
         "4+3": ((3, 4), False),

@@ -86,7 +86,7 @@ def test_predict_writes_what_it_promises(run, clip, tmp_path):
         (["--preset=x"], "no preset 'x'"),
         (["--weights=missing.weights.h5"], "missing.weights.h5: no such weight file"),
         (["--preset=hd2s", "--weights=hd2s_tf/weights/hd2s_tiny.weights.h5"], "weights of another model"),
-        (["--preset=hd2s"], "no weights in the box for hd2s"),
+        (["--preset=hd2s"], "no bundled weights for hd2s"),
         (["--domain=find"], "takes no domain"),
         (["--weights=random", "--preset=hd2s_dsl", "--domain=x"], "this model has DHF1K"),
         (["--smoothing_sigma=-1"], "smoothing_sigma is -1"),
@@ -123,7 +123,7 @@ def test_prepare_look_train_and_evaluate(run, tmp_path):
         f"--workdir={tmp_path / 'run'}",
         f"--config.data.train=('{prepared}:train',)",
         f"--config.data.validation=('{prepared}:validation',)",
-        "--config.model.levels=(1,)",
+        "--config.model.overrides.levels=(1,)",
         "--config.optimizer.updates=2",
     )
     for name in ("best.weights.h5", "last.weights.h5", "config.json", "metrics.jsonl", "curves.png"):
@@ -138,7 +138,7 @@ def test_prepare_look_train_and_evaluate(run, tmp_path):
     [
         (["--config=configs/missing.py"], "missing.py"),
         (["--config=configs/smoke.py", "--config.optimizer.nonsense=1"], "nonsense"),
-        (["--config=configs/hd2s_dhf1k.py"], "init.encoder"),
+        (["--config=configs/hd2s.py"], "init.encoder"),
         (["--config=configs/smoke.py", "--config.init.weights=missing.weights.h5"], "no such weight file"),
         (["--config=configs/smoke.py", "--config.data.train=('nowhere:train',)"], "nowhere/train/dataset.json"),
         (["--config=configs/smoke.py", "--config.model.preset=x"], "model.preset is 'x'"),
