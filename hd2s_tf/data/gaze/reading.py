@@ -199,8 +199,8 @@ class _Reader:
                     values = [getattr(reading, what) for reading in (other, settled)]
                     if values[0] != values[1]:
                         raise BadInputError(
-                            f"{settled.table.path}: units are mixed: its {what.replace('_', ' ')} seem to be {values[1]}, "
-                            f"those of {other.table.path} {values[0]}"
+                            f"{settled.table.path}: units are mixed: its {what.replace('_', ' ')} seem to be "
+                            f"{values[1]}, those of {other.table.path} {values[0]}"
                         )
 
     def _append(self, reading: TableReading, piece: tables.Piece, video: int | None, observer: str) -> None:

@@ -2,6 +2,8 @@
 
 import dataclasses
 import math
+import re
+from collections.abc import Mapping
 
 from hd2s_tf.data.gaze import exports
 from hd2s_tf.data.gaze.events import IDT, IVT, Detection
@@ -56,6 +58,43 @@ class GazeSettings:
     split_list: str | None = None
     observers: str = "all"
 
+    @classmethod
+    def parse(cls, values: Mapping[str, object] | None) -> "GazeSettings | None":
+        """Settings from what a user gives, by name.
+
+        Args:
+          values: as the attributes, `gaze` being the tables, and some as text: "role=header" in `columns`, "1920x1080"
+            (width first) as `screen`, "1deg" as `sigma`; the attributes of `Detection`; `distance` and `screen_width`
+            in place of `pixels_per_degree`.
+
+        Returns:
+          The settings; None for None.
+
+        Raises:
+          BadInputError: text of another form, or values that make no sense.
+        """
+        if values is None:
+            return None
+        values = dict(values)
+        detection = {name: values.pop(name) for name in ("velocity", "dispersion", "shortest") if name in values}
+        width, distance = values.pop("screen_width", None), values.pop("distance", None)
+        parsed = {
+            "tables": tuple(values.pop("gaze", ())),
+            "columns": tuple(_role_and_header(text) for text in values.pop("columns", ())),
+            "screen": _size(values.pop("screen", None)),
+            "sigma": Sigma.parse(values.pop("sigma")) if "sigma" in values else Sigma(),
+            "detection": Detection(**detection),
+        }
+        if (width is None) != (distance is None) or (width is not None and parsed["screen"] is None):
+            raise BadInputError("screen_width, distance and screen tell the pixels of a degree together, not alone")
+        if width is not None:
+            if min(width, distance) <= 0:
+                raise BadInputError(f"screen_width is {width} and distance {distance}: both must be positive")
+            values["pixels_per_degree"] = pixels_per_degree(parsed["screen"][1], width, distance)
+        settings = cls(**parsed, **values)
+        settings.check()
+        return settings
+
     def check(self) -> None:
         """Raises BadInputError where a value makes no sense."""
         for name, known in (
@@ -86,6 +125,23 @@ class GazeSettings:
         """What a table must hold; None for either."""
         wanted = {TABLE: exports.FIXATIONS, IVT: exports.SAMPLES, IDT: exports.SAMPLES, RAW: exports.SAMPLES}
         return wanted.get(self.fixations)
+
+
+def _role_and_header(text: str) -> tuple[str, str]:
+    role, separator, header = text.partition("=")
+    if not separator:
+        raise BadInputError(f"columns has {text!r}: each is a role and a header, as in x=GazeX")
+    return role.strip(), header.strip()
+
+
+def _size(text: str | None) -> tuple[int, int] | None:
+    """(height, width) from text that has the width first."""
+    if text is None:
+        return None
+    found = re.fullmatch(r"(\d+)[x×](\d+)", text.strip())
+    if not found:
+        raise BadInputError(f"the screen is {text!r}: it is a width and a height, as in 1920x1080")
+    return int(found[2]), int(found[1])
 
 
 def pixels_per_degree(screen_pixels: int, screen_width: float, distance: float) -> float:

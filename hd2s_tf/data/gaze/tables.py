@@ -120,9 +120,9 @@ class _TextTable(Table):
 
     def __init__(self, path: str) -> None:
         self.path, self.notes = path, {}
-        with files.local_copy(path) as local:
-            start = pathlib.Path(local).open("rb").read(4)
-        self._encoding = "utf-16" if start[:2] in (b"\xff\xfe", b"\xfe\xff") else "utf-8-sig"
+        with files.local_copy(path) as local, pathlib.Path(local).open("rb") as file:
+            start = file.read(2)
+        self._encoding = "utf-16" if start in (b"\xff\xfe", b"\xfe\xff") else "utf-8-sig"
         with self._open() as file:
             first = self._decoded(file.readline, 1)
             self._delimiter = max(_DELIMITERS, key=first.count)

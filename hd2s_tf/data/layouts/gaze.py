@@ -30,8 +30,8 @@ def gaze_layout(settings: GazeSettings = GazeSettings()) -> Layout:  # noqa: B00
     """The layout with these settings."""
     reader = _Reader(settings)
     return Layout(
-        "videos or images in any folders, and tables (CSV, TSV, Parquet) of fixations or samples of gaze; folders called "
-        "training, validation or testing are splits",
+        "videos or images in any folders, and tables (CSV, TSV, Parquet) of fixations or samples of gaze; folders "
+        "called training, validation or testing are splits",
         reader.read,
         lambda input_dir: False,
         lambda: reader.report,
