@@ -23,8 +23,8 @@ _UNIT_WORDS = {
     "secs": "s", "in secs": "s", "seconds": "s", "frame": "frames", "frames": "frames",
 }  # fmt: skip
 _COORDINATE_WORDS = {
-    "px": None, "dacs px": SCREEN, "mcs px": STIMULUS, "mcspx": STIMULUS, "mcs norm": RELATIVE, "mcsnorm": RELATIVE,
-    "normalized": RELATIVE, "norm": RELATIVE,
+    "px": None, "dacs px": SCREEN, "adcspx": SCREEN, "mcs px": STIMULUS, "mcspx": STIMULUS, "mcs norm": RELATIVE,
+    "mcsnorm": RELATIVE, "normalized": RELATIVE, "norm": RELATIVE,
 }  # fmt: skip
 _VIDEO = (
     "video", "image", "stimulus", "stimulus name", "video name", "image name", "videoname", "imagename", "media name",
@@ -45,10 +45,12 @@ class Export:
     Attributes:
       name: of the program that writes it.
       about: `FIXATIONS` or `SAMPLES`.
-      columns: the names of a role's column, the first that is there being taken: lower case, spaces for underscores.
+      columns: the names of a role's column, the first that is there being taken: lower case, spaces for underscores;
+        "mark" is a column that is looked for and not read.
       required: the roles that must be there for a table to be of this kind.
       coordinates: what x and y count, None where the header or the values must tell.
-      time_unit: of time, end and duration where their headers do not tell; None where the values must.
+      time_unit: of time and end where their headers do not tell; None where the values must.
+      duration_unit: of durations likewise; None for `time_unit`.
       clock: `STIMULUS_CLOCK` or `RECORDING_CLOCK`.
       row: which row of successive ones with the same event counts, 0 for the first, -1 for the last.
     """
@@ -59,6 +61,7 @@ class Export:
     required: frozenset[str]
     coordinates: str | None = None
     time_unit: str | None = None
+    duration_unit: str | None = None
     clock: str = STIMULUS_CLOCK
     row: int = 0
 
@@ -72,7 +75,11 @@ _TOBII = {
     "observer": ("participant name", "recording name"),
     "time": ("recording timestamp", "eyetracker timestamp"),
 }
+# Columns that tell ioHub's tables, which PsychoPy keeps, from others with the same names.
+_IOHUB = ("device time", "logged time", "event id", "experiment id")
 _EYELINK = {"video": _VIDEO, "observer": ("recording session label", "data file", *_OBSERVER)}
+# Of no program: the columns may have been given.
+_ANY = "a table"
 # Special ones first: a table is taken for the first whose required columns it has.
 EXPORTS = (
     _export(
@@ -82,7 +89,8 @@ EXPORTS = (
         time_unit="ms", clock=RECORDING_CLOCK,
     ),
     _export(
-        "Tobii Pro Lab", SAMPLES, "x y time", {**_TOBII, "x": ("gaze point x",), "y": ("gaze point y",)},
+        "Tobii Pro Lab", SAMPLES, "x y time",
+        {**_TOBII, "x": ("gaze point x", "gazepointx"), "y": ("gaze point y", "gazepointy")},
         time_unit="ms", clock=RECORDING_CLOCK,
     ),
     _export(
@@ -114,7 +122,7 @@ EXPORTS = (
         "Pupil Core, mapped to a surface", FIXATIONS, "x y time duration event valid",
         {"x": ("norm pos x", "x"), "y": ("norm pos y", "y"), "time": ("start timestamp",), "duration": ("duration",),
          "event": ("fixation id",), "valid": ("on surf",)},
-        coordinates=RELATIVE_UP, time_unit="s", clock=RECORDING_CLOCK,
+        coordinates=RELATIVE_UP, time_unit="s", duration_unit="ms", clock=RECORDING_CLOCK,
     ),
     _export(
         "Pupil Core, mapped to a surface", SAMPLES, "x y time valid",
@@ -134,14 +142,15 @@ EXPORTS = (
         coordinates=RELATIVE_SCREEN, time_unit="s",
     ),
     _export(
-        "PsychoPy", FIXATIONS, "x y end duration",
-        {"x": ("average gaze x",), "y": ("average gaze y",), "end": ("time",), "duration": ("duration",)},
+        "PsychoPy", FIXATIONS, "x y end duration mark",
+        {"x": ("average gaze x",), "y": ("average gaze y",), "end": ("time",), "duration": ("duration",),
+         "mark": _IOHUB},
         coordinates=CENTRED, time_unit="s", clock=RECORDING_CLOCK,
     ),
     _export(
-        "PsychoPy", SAMPLES, "x y time",
+        "PsychoPy", SAMPLES, "x y time mark",
         {"x": ("gaze x", "right gaze x", "left gaze x"), "y": ("gaze y", "right gaze y", "left gaze y"),
-         "time": ("time",)},
+         "time": ("time",), "mark": _IOHUB},
         coordinates=CENTRED, time_unit="s", clock=RECORDING_CLOCK,
     ),
     _export(
@@ -155,18 +164,18 @@ EXPORTS = (
         coordinates=SCREEN, time_unit="ms", clock=RECORDING_CLOCK,
     ),
     _export(
-        "a table", FIXATIONS, "x y time duration",
+        _ANY, FIXATIONS, "x y time duration",
         {"x": ("x", "fix x", "fixation x"), "y": ("y", "fix y", "fixation y"),
          "time": ("onset", "start", "start time", "time", "timestamp"), "end": ("end", "offset", "end time"),
          "duration": ("duration", "fixation duration", "dur")},
     ),
     _export(
-        "a table", FIXATIONS, "x y time end",
+        _ANY, FIXATIONS, "x y time end",
         {"x": ("x", "fix x", "fixation x"), "y": ("y", "fix y", "fixation y"),
          "time": ("onset", "start", "start time", "time", "timestamp"), "end": ("end", "offset", "end time")},
     ),
     _export(
-        "a table", SAMPLES, "x y time",
+        _ANY, SAMPLES, "x y time",
         {"x": ("x", "gaze x"), "y": ("y", "gaze y"), "time": ("time", "timestamp", "t", "frame")},
     ),
 )  # fmt: skip
@@ -217,16 +226,16 @@ def find_columns(path: str, headers: Sequence[str], given: Mapping[str, str], ab
     parsed = [parse_header(header) for header in headers]
     names = {name: index for index, (name, _) in reversed(list(enumerate(parsed)))}
     for export in EXPORTS:
-        index = {
+        found = {
             role: next(names[name] for name in known if name in names)
             for role, known in export.columns.items()
             if any(name in names for name in known)
-        } | named
-        if about in (None, export.about) and export.required <= index.keys():
-            return _columns(export, index, parsed)
-    found = {role for role in ROLES if role in named}
+        }
+        identifying = found.keys() | named.keys() if export.name == _ANY else found.keys()
+        if about in (None, export.about) and export.required <= identifying:
+            return _columns(export, found | named, parsed)
     raise BadInputError(
-        f"{path}, line 1: no columns for {_missing(parsed, found)} among {', '.join(headers)}: "
+        f"{path}, line 1: no columns for {_missing(parsed, named)} among {', '.join(headers)}: "
         "they can be named by their role (x, y, time, duration, video, observer)"
     )
 
@@ -241,7 +250,7 @@ def _given_columns(path: str, headers: Sequence[str], given: Mapping[str, str]) 
     return {role: stripped.index(header) for role, header in given.items()}
 
 
-def _missing(parsed: Sequence[tuple[str, str]], found: set[str]) -> str:
+def _missing(parsed: Sequence[tuple[str, str]], found: Mapping[str, int]) -> str:
     names = {name for name, _ in parsed}
     known = {role: {name for export in EXPORTS for name in export.columns.get(role, ())} for role in ("x", "y", "time")}
     missing = [role for role in known if role not in found and not known[role] & names]
@@ -253,11 +262,9 @@ def _columns(export: Export, index: dict[str, int], parsed: Sequence[tuple[str, 
     unit = parsed[index["x"]][1]
     if coordinates is None or export.name == "Tobii Pro Lab":
         coordinates = _COORDINATE_WORDS.get(unit, coordinates)
-    time_units = {
-        role: _UNIT_WORDS.get(parsed[index[role]][1], export.time_unit)
-        for role in ("time", "end", "duration")
-        if role in index
-    }
+    known = {"time": export.time_unit, "end": export.time_unit, "duration": export.duration_unit or export.time_unit}
+    time_units = {role: _UNIT_WORDS.get(parsed[index[role]][1], unit) for role, unit in known.items() if role in index}
     if parsed[index.get("time", index.get("end"))][0] == "frame":
         time_units["time"] = "frames"
-    return Columns(export, index, coordinates, time_units)
+    read = {role: column for role, column in index.items() if role != "mark"}
+    return Columns(export, read, coordinates, time_units)

@@ -115,7 +115,7 @@ def read_tables(paths: Sequence[str], videos: Sequence[str], settings: GazeSetti
       BadInputError: a table that cannot be used; the message names file, line and column.
     """
     reader = _Reader(videos, settings)
-    for path in tqdm.tqdm(paths, unit="table", desc="reading gaze", delay=_BAR_DELAY):
+    for path in tqdm.tqdm(paths, unit="table", desc="reading gaze", delay=_BAR_DELAY, disable=None):
         reader.read(path)
     return reader.reading
 
@@ -199,8 +199,8 @@ class _Reader:
                     values = [getattr(reading, what) for reading in (other, settled)]
                     if values[0] != values[1]:
                         raise BadInputError(
-                            f"{settled.table.path}: units are mixed: its {what.replace('_', ' ')} seem to be "
-                            f"{values[1]}, those of {other.table.path} {values[0]}"
+                            f"{settled.table.path}: units are mixed: its {what.replace('_', ' ')} is {values[1]} by "
+                            f"its values, that of {other.table.path} {values[0]}"
                         )
 
     def _append(self, reading: TableReading, piece: tables.Piece, video: int | None, observer: str) -> None:

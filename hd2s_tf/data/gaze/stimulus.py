@@ -109,7 +109,7 @@ def _on_stimulus(rows: np.ndarray, reading: Reading, stimulus: Stimulus, setting
         first = int(np.argmax(outside))
         raise BadInputError(
             f"{table.place(rows['line'][first], 'x', 'y')}: {rows['x'][first]:g} and {rows['y'][first]:g} lie beside "
-            f"{stimulus.path} as do {outside.sum()} of {len(rows)} rows: they are no {table.coordinates}"
+            f"{stimulus.path}, as do {outside.sum()} of {len(rows)} rows: no {table.coordinates}"
         )
     reading.count("rows beside the stimulus", rows, outside, "x", "y")
     rows["y"], rows["x"] = points.T

@@ -61,7 +61,7 @@ class _Reader:
         for name, place in reading.unknown.items():
             yield Problem(TRAIN, f"{place}: no video or image is called {name!r}")
         counts: collections.Counter = collections.Counter()
-        bar = tqdm.tqdm(media, unit="file", desc="fixations of videos and images", delay=_BAR_DELAY)
+        bar = tqdm.tqdm(media, unit="file", desc="fixations", delay=_BAR_DELAY, disable=None)
         for number, path in enumerate(bar):
             name, split = named[relative[number]], splits[number]
             record = attempt(split, self._record, name, split, path, number, reading, observers_kept)
