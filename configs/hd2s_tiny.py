@@ -7,7 +7,7 @@ all the data. Data as in hd2s_tf/weights/MODEL_CARD.md.
 python tools/train.py --config=configs/hd2s_tiny.py --workdir=runs/tiny
 python tools/train.py --config=configs/hd2s_tiny.py:everything --workdir=runs/tiny_everything
 
-Cost: 76 and 9 minutes on 2 cores, beside other work. Score: see the model card.
+Cost: 76 and 9 minutes on 2 cores that did other work too. Score: see the model card.
 """
 
 import ml_collections

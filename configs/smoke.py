@@ -1,8 +1,8 @@
-"""A minute of everything on generated videos, to see that a machine can train.
+"""A short run on generated videos, to see that a machine can train.
 
 python tools/train.py --config=configs/smoke.py --workdir=runs/smoke
 
-Cost: a few minutes at most on 2 cores. Score: means nothing.
+Cost: a few minutes at most on 2 cores. Score: meaningless.
 """
 
 import ml_collections

@@ -6,7 +6,7 @@ from hd2s_tf.benchmark import measure
 
 # Clips in a batch, as published.
 BATCHES = {"hd2s": 8, "hd2s_tiny": 8}
-# The policy of the model, and the type of the matrix products it is compared with.
+# The model's precision policy, and the type of the matrix products that it is compared with.
 PRECISIONS = {"float32": "float32", "mixed_bfloat16": "bfloat16"}
 _REPEATS, _WARMUPS = 3, 1
 # The backward pass is counted as two forward ones: with respect to the features, and to the weights.
@@ -14,7 +14,7 @@ _PASSES = 3
 
 
 def run() -> dict[str, dict]:
-    """Every case in a process of its own, the matrix products in that same process.
+    """Measures every case in a process of its own, together with the matrix products.
 
     bfloat16 is left out where it is computed in software, and XLA where there is no GPU.
     """

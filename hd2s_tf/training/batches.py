@@ -12,7 +12,7 @@ from hd2s_tf.training import settings
 
 # Names generated data in place of a folder.
 GENERATED = "generated"
-# Batches made ready before they are asked for.
+# Batches prepared ahead.
 _AHEAD = 2
 
 

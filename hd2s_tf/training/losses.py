@@ -60,7 +60,7 @@ def domain_loss(domain_log_probs: tf.Tensor, domain: int) -> tf.Tensor:
 def nss(saliency_map: tf.Tensor, fixation_map: tf.Tensor) -> tf.Tensor:
     """Mean of the standardised map at the fixations, float32 [B]; NaN without fixations.
 
-    A cheap relative of `hd2s_tf.evaluation.metrics.nss`, at the network's size, to follow training by.
+    A cheap relative of `hd2s_tf.evaluation.metrics.nss` at the network's size, to monitor training.
 
     Args:
       saliency_map: float32 [B,H,W].

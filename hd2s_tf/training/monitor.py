@@ -1,4 +1,4 @@
-"""What a run shows while it trains: metrics.jsonl, TensorBoard, curves.png."""
+"""The records of a run: metrics.jsonl, TensorBoard, curves.png."""
 
 import json
 
@@ -67,7 +67,7 @@ class Monitor:
 
 
 def _drop_events(folder: str, last_update: int) -> None:
-    """Takes what was recorded after an update out of TensorBoard's files, and what a kill left half-written."""
+    """Removes from TensorBoard's files what was recorded after an update, or half-written at a kill."""
     if not files.exists(folder):
         return
     for name in files.list_folder(folder):

@@ -1,4 +1,4 @@
-"""What a training step minimises on one batch: supervised learning, or adaptation from source to target.
+"""What a training step minimises on a batch: supervised learning, or adaptation from source to target.
 
 An objective is called with the model, a batch and the progress of training, and returns the loss of each example and
 values to log. It is one replica's view; the loop owns distribution, accumulation and the optimizer.
@@ -65,7 +65,7 @@ class Supervised:
 
 @dataclasses.dataclass(frozen=True)
 class Adaptation:
-    """Saliency on source clips while source and unlabelled target clips are made alike (equations 2-5).
+    """Saliency on source clips, and domain confusion between source and unlabelled target clips (equations 2-5).
 
     Attributes:
       supervised: the loss on source clips.

@@ -1,4 +1,4 @@
-"""How good a model in training is: loss, NSS and CC on every n-th frame of the validation videos."""
+"""Scores of a model in training: loss, NSS and CC on every n-th frame of the validation videos."""
 
 import cv2
 import ml_collections

@@ -1,4 +1,4 @@
-"""The smallest run that goes through everything: one conspicuity network, eight channels a layer, small frames."""
+"""The smallest run that exercises everything: one conspicuity network, eight channels a layer, small frames."""
 
 import ml_collections
 import pytest

@@ -1,4 +1,4 @@
-"""Updates on the same eight examples by several strategies; writes the weights after them.
+"""Runs updates on the same eight examples under several strategies and writes the resulting weights.
 
 python tests/training/distributed_updates.py devices|multiworker OUTPUT.npz
 """

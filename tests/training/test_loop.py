@@ -1,4 +1,4 @@
-"""Whole runs of the smallest model: what they leave behind, and that nothing stops them for good."""
+"""Whole runs of the smallest model: what they write, and that they survive interruptions."""
 
 import json
 import multiprocessing
@@ -50,7 +50,7 @@ def same_values(first, second):
 
 @pytest.fixture
 def start():
-    """Starts a run in a process of its own, which shares no more with this one than the loaded library."""
+    """Starts a run in a process of its own that shares only the loaded library with this one."""
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(["hd2s_tf.training.loop"])
     processes = []

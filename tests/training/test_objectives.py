@@ -57,7 +57,7 @@ def part(values: dict, name: str) -> dict:
 
 @dataclasses.dataclass(frozen=True)
 class NoSaliency(Supervised):
-    """Leaves the domain loss alone in an adaptation."""
+    """An adaptation with the domain loss only."""
 
     def of_outputs(self, outputs, batch):
         return tf.zeros(outputs["saliency_map"].shape[0]), {}

@@ -12,7 +12,7 @@ ONE = tf.distribute.get_strategy
 
 
 class Line(keras.Model):
-    """A stand-in for the network: two weights."""
+    """A stand-in for the network, with two weights."""
 
     domains = ()
 
@@ -51,7 +51,7 @@ def test_weight_decay_is_added_to_the_gradient():
 
 
 def test_weight_decay_passes_through_adam():
-    """Coupled: with no other gradient, Adam makes whole steps of it; decoupled decay would move weights by 1e-9."""
+    """It is coupled: with no other gradient Adam makes full steps of it; decoupled decay would move weights by 1e-9."""
     model = Line()
     trained = updater(model, keras.optimizers.Adam(0.5), weight_decay=1e-3)
     trained.accumulate(batch(0.0), 0)
@@ -119,7 +119,7 @@ def specific():
 
 
 def test_an_update_leaves_the_other_domain_as_it_is(specific):
-    """Also its momentum: neither decay nor earlier updates may move what a batch has nothing to say about."""
+    """Neither decay nor momentum of earlier updates may move what a batch does not concern."""
     model, optimizer, trained, of_domain = specific
     kept = [*model.variables, *optimizer.variables]
     # Scales, offsets, running statistics, priors, fusion and smoothing; two slots of the optimizer for what is trained.
@@ -139,7 +139,7 @@ def test_an_update_leaves_the_other_domain_as_it_is(specific):
 
 
 def test_the_step_never_leaves_the_device():
-    """No Python, no files and no text in the graph; what it logs are tensors, fetched once an update."""
+    """The graph has no Python, files or text; what it logs are tensors, fetched once an update."""
     model = HD2S(width_multiplier=0.0625, levels=(1,))
     model.create_variables()
     trained = Updater(model, keras.optimizers.Adam(1e-3), Supervised(), ONE(), Rule(updates=10))
@@ -177,7 +177,7 @@ def test_xla_makes_the_same_update():
     ],
 )
 def test_xla_knows_every_operation_of_the_network_and_its_gradient(settings, objective):
-    """Lowered, not run: on processors XLA's convolutions take minutes."""
+    """It is lowered, not run: XLA's convolutions take minutes on processors."""
     model = HD2S(width_multiplier=0.0625, levels=(1,), **settings)
     model.create_variables()
     trained = Updater(model, keras.optimizers.SGD(0.5), objective, ONE(), Rule(updates=10, jit_compile=True))

@@ -72,7 +72,7 @@ def layout_named(name: str, gaze: GazeSettings | None = None) -> Layout:
 def read_layout(
     layout: str | Layout,
     input_dir: str | os.PathLike,
-    validation: ValidationSplit = ValidationSplit(),  # noqa: B008
+    validation: ValidationSplit = ValidationSplit(),
 ) -> tuple[list[VideoRecord], list[Problem]]:
     """Reads a data set.
 
