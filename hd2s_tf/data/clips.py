@@ -5,7 +5,6 @@ import os
 import re
 from collections.abc import Iterable, Iterator, Sequence
 
-import cv2
 import numpy as np
 import tensorflow as tf
 
@@ -253,28 +252,21 @@ def _example(
     distinct, places = np.unique(indices, return_inverse=True)
     frames = video.read(distinct)
     target = frames[places[-1]]
-    images = [cv2.imdecode(np.frombuffer(frame.image, np.uint8), cv2.IMREAD_COLOR) for frame in frames]
-    truth = np.zeros(images[0].shape[:2], np.uint8)
-    if target.saliency_map:
-        truth = cv2.imdecode(np.frombuffer(target.saliency_map, np.uint8), cv2.IMREAD_GRAYSCALE)
+    images, truth = [frame.decode_image() for frame in frames], target.decode_map()
+    if truth is None:
+        truth = np.zeros(images[0].shape[:2], np.uint8)
     crop = augmentations.draw_crop(augmentation, generator, truth, still=len(images) == 1)
     colours = augmentations.draw_colours(augmentation, generator, float(images[places[0]].mean()))
 
-    def cut(image: np.ndarray, progress: float) -> np.ndarray:
-        if crop.size == (1.0, 1.0):
-            return preprocessing.resize(image, size)
-        position = np.array(crop.first) + (np.array(crop.last) - crop.first) * progress
-        return augmentations.crop_frame(image, position, crop.size, size)
-
     def finish(image: np.ndarray, progress: float) -> np.ndarray:
-        return augmentations.change_colours(cv2.cvtColor(cut(image, progress), cv2.COLOR_BGR2RGB), colours)
+        return augmentations.change_colours(augmentations.crop_frame(image, crop, progress, size), colours)
 
     if crop.first == crop.last:
         clip = np.stack([finish(image, 1.0) for image in images])[places]
     else:
         clip = np.stack([finish(images[place], index / (len(places) - 1)) for index, place in enumerate(places)])
-    saliency_map = cut(truth, 1.0)
-    points = (target.fixations - np.array(crop.last, np.float32)) / np.array(crop.size, np.float32)
+    saliency_map = augmentations.crop_frame(truth, crop, 1.0, size)
+    points = (target.fixations * np.float32(truth.shape) - np.float32(crop.last)) / np.float32(crop.size)
     fixation_map = fixations.to_map(points, size)
     if augmentation.flip and generator.random() < 0.5:
         clip, saliency_map, fixation_map = clip[:, :, ::-1], saliency_map[:, ::-1], fixation_map[:, ::-1]
