@@ -16,7 +16,7 @@ _TINT = 0.3
 
 @dataclasses.dataclass(frozen=True)
 class Augmentation:
-    """What may change; the paper flips only.
+    """What may change. The published training flips only, which the paper does not mention.
 
     Attributes:
       flip: whether to mirror left and right with probability 1/2.

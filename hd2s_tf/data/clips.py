@@ -24,6 +24,7 @@ class Sampling:
     Attributes:
       batch_size: clips in a batch.
       seed: of every choice.
+      stream: of independent choices under the same seed, so that source and target clips do not flip alike.
       clip_frames: T.
       size: (height, width) of clips and maps.
       augmentation: see `Augmentation`.
@@ -35,6 +36,7 @@ class Sampling:
 
     batch_size: int
     seed: int = 0
+    stream: int = 0
     clip_frames: int = CLIP_FRAMES
     size: tuple[int, int] = FRAME_SIZE
     augmentation: Augmentation = Augmentation()
@@ -98,7 +100,7 @@ def training_batches(
 
     def draw(example: np.ndarray) -> list[np.ndarray]:
         turn = int(example) // batch_size % len(windows)
-        generator = np.random.default_rng((sampling.seed, int(example)))
+        generator = np.random.default_rng((sampling.seed, int(example), sampling.stream))
         video, indices = windows[turn].draw(generator)
         return [*_example(video, indices, size, sampling.augmentation, generator), np.int32(domains[turn])]
 

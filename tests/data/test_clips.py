@@ -230,3 +230,19 @@ def test_a_crop_moves_fixations_with_the_frame(dataset, monkeypatch):
     # A fixation is stored as a point, so it may fall into any of the four pixels that its pixel becomes.
     np.testing.assert_array_equal(np.unique(found // 2, axis=0), np.unique(np.stack([rows, columns], 1), axis=0))
     np.testing.assert_array_equal(cut[0], [preprocessing.resize(frame[16:, 24:], SIZE) for frame in whole[0]])
+
+
+def test_streams_of_one_seed_are_independent(dataset):
+    """Fair flips of the same clips agree in half of the cases: 24 of 24 would mean one stream, as would none."""
+    first, second = (_batches(dataset, 6, dataclasses.replace(SAMPLING, stream=stream)) for stream in (0, 1))
+    rows = np.array(
+        [[_flipped(dataset, clip) for batch in batches for clip in batch["clip"]] for batches in (first, second)]
+    )
+    assert 4 <= (rows[0] == rows[1]).sum() <= 20
+    assert {*rows[0]} == {*rows[1]} == {False, True}
+
+
+def _flipped(dataset, clip):
+    """Whether a clip is the mirror image of a window of the data set."""
+    windows = next(iter(clips.evaluation_clips(dataset, batch_size=10, size=SIZE)))["clip"].numpy()
+    return not any((window == clip).all() for window in windows)

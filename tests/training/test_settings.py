@@ -46,6 +46,8 @@ def test_the_papers_values():
     optimizer = config.optimizer
     assert config.data.batch_size * optimizer.accumulation == 200
     assert (optimizer.updates, optimizer.learning_rate, optimizer.weight_decay) == (2500, 1e-3, 2e-7)
+    assert optimizer.epsilon == 1e-8
+    assert config.data.sampling == "videos"
     assert config.loss.multi_level
     assert not any(config.loss.terms.values())
     assert settings.overrides(config) == {}

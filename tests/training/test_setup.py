@@ -8,6 +8,7 @@ from hd2s_tf.errors import BadInputError
 from hd2s_tf.models.hd2s import HD2S
 from hd2s_tf.training import settings, setup
 from hd2s_tf.training.objectives import Adaptation, Supervised
+from hd2s_tf.training.optimizers import Adam
 from hd2s_tf.training.updater import Rule
 
 
@@ -79,4 +80,6 @@ def test_the_updaters_rule_is_the_configurations(paper):
     paper.model.overrides.width_multiplier = 0.0625
     updater = setup.create_updater(paper, tf.distribute.get_strategy())
     assert updater.rule == Rule(updates=2500, accumulation=25, weight_decay=2e-7)
+    assert isinstance(updater.optimizer, Adam)
+    assert (updater.optimizer.epsilon, updater.optimizer.weight_decay) == (1e-8, None)
     assert float(updater.optimizer.learning_rate) == pytest.approx(1e-3)
