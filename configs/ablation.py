@@ -11,7 +11,7 @@ Cost: 500,000 clips; the time is not measured. Score: not yet run.
 
 import ml_collections
 
-from hd2s_tf.models.conspicuity import LEVELS
+from hd2s_tf.models.hd2s import LEVELS
 from hd2s_tf.training import settings
 
 

@@ -20,8 +20,11 @@ def get_config(scale: str = "gaze") -> ml_collections.ConfigDict:
         raise ValueError(f"configs/experiments.py:{scale}: it is {' or '.join(makers)}")
     config = ml_collections.ConfigDict()
     config.recipe = settings.paper()
-    # Of each data set: folders below --data_root with a split, to train and to test on.
+    # Of each data set: folders below --data_root with a split, to train on, to choose the best weights by ("" to take
+    # the last ones) and to test on.
     config.domains = ml_collections.ConfigDict()
+    # How tests are scored; see hd2s_tf/evaluation/protocol.py.
+    config.protocol = "videos"
     # Of a test video every n-th frame is predicted and scored.
     config.test_every = 1
     makers[scale](config)
@@ -29,12 +32,13 @@ def get_config(scale: str = "gaze") -> ml_collections.ConfigDict:
 
 
 def _paper(config: ml_collections.ConfigDict) -> None:
-    """The paper's values; without S3D weights it stops. Test splits without public maps are replaced by validation."""
+    """The paper's values; without S3D weights it stops. DHF1K's test split here is its videos 601 to 700."""
     config.recipe.init.encoder = settings.REQUIRED
-    config.domains.DHF1K = ("DHF1K:train", "DHF1K:validation")
-    config.domains.Hollywood2 = ("Hollywood2:train", "Hollywood2:test")
-    config.domains.UCFSports = ("UCFSports:train", "UCFSports:test")
-    config.domains.LEDOV = ("LEDOV:train", "LEDOV:test")
+    config.protocol = "dhf1k"
+    config.domains.DHF1K = ("DHF1K:train", "DHF1K:validation", "DHF1K:test")
+    config.domains.Hollywood2 = ("Hollywood2:train", "Hollywood2:validation", "Hollywood2:test")
+    config.domains.UCFSports = ("UCFSports:train", "UCFSports:validation", "UCFSports:test")
+    config.domains.LEDOV = ("LEDOV:train", "LEDOV:validation", "LEDOV:test")
     labelled = ("DHF1K", "Hollywood2", "UCFSports")
     config.ablated = ("DHF1K",)
     config.pairs = tuple((source, target) for source in labelled for target in labelled if source != target)
@@ -64,9 +68,9 @@ def _gaze(config: ml_collections.ConfigDict) -> None:
     recipe.every.log = 25
     recipe.every.checkpoint = 100
 
-    config.domains.OSIE = ("osie:train", "osie:test")
-    config.domains.FIND = ("find:train", "find:validation")
-    config.domains.EToCVD = ("etocvd:train", "etocvd:test")
+    config.domains.OSIE = ("osie:train", "", "osie:test")
+    config.domains.FIND = ("find:train", "", "find:validation")
+    config.domains.EToCVD = ("etocvd:train", "", "etocvd:test")
     config.test_every = 10
     config.ablated = ("OSIE", "FIND")
     config.pairs = (("OSIE", "FIND"), ("FIND", "OSIE"), ("OSIE", "EToCVD"))

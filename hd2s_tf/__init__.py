@@ -12,7 +12,7 @@ _PUBLIC = {
     "open_frames": ("hd2s_tf.data.video", "open_frames"),
     "predict_video": ("hd2s_tf.inference.predictor", "predict_video"),
 }
-__all__ = list(_PUBLIC)  # noqa: PLE0605
+__all__ = list(_PUBLIC)
 
 
 def __getattr__(name: str) -> object:

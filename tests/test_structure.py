@@ -25,7 +25,6 @@ CHECKS = {
 KNOWN = {
     "upward_imports": {"hd2s_tf/command_line/connection_flags.py:hd2s_tf.serving.connection"},
     "long_functions": {
-        "hd2s_tf/evaluation/evaluate.py:evaluate",
         "hd2s_tf/inference/remote.py:predict_frames",
     },
     "wide_signatures": {

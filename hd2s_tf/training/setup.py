@@ -5,6 +5,7 @@ import ml_collections
 import tensorflow as tf
 
 from hd2s_tf.errors import BadInputError
+from hd2s_tf.models import precision
 from hd2s_tf.models.hd2s import HD2S
 from hd2s_tf.training import settings
 from hd2s_tf.training.objectives import Adaptation, Objective, Supervised
@@ -45,14 +46,11 @@ def create_model(config: ml_collections.ConfigDict) -> HD2S:
     Raises:
       BadInputError: arguments that `HD2S` does not take.
     """
-    previous = keras.config.dtype_policy()
-    keras.config.set_dtype_policy(config.run.precision)
     try:
-        return HD2S.from_preset(config.model.preset, weights=None, **settings.overrides(config))
+        with precision.policy(config.run.precision):
+            return HD2S.from_preset(config.model.preset, weights=None, **settings.overrides(config))
     except ValueError as error:
         raise BadInputError(f"model: {error}") from error
-    finally:
-        keras.config.set_dtype_policy(previous)
 
 
 def create_schedule(

@@ -13,8 +13,9 @@ from collections.abc import Iterator
 import keras
 import tensorflow as tf
 
-from hd2s_tf.models.domain_specific import DomainBatchNormalization, DomainFusion, GaussianPriors, GaussianSmoothing
+from hd2s_tf.models.domain_specific import DomainFusion, GaussianPriors, GaussianSmoothing
 from hd2s_tf.models.hd2s import HD2S
+from hd2s_tf.models.normalization import DomainBatchNormalization
 from hd2s_tf.training.objectives import Objective
 
 _DOMAIN_LAYERS = (DomainBatchNormalization, DomainFusion, GaussianPriors, GaussianSmoothing)

@@ -35,7 +35,8 @@ def config() -> ml_collections.ConfigDict:
     return ml_collections.ConfigDict(
         {
             "recipe": recipe,
-            "domains": {"DISCS": ("discs:train", "discs:validation")},
+            "domains": {"DISCS": ("discs:train", "discs:validation", "discs:validation")},
+            "protocol": "videos",
             "test_every": 6,
             "ablated": ("DISCS",),
         }
@@ -44,8 +45,8 @@ def config() -> ml_collections.ConfigDict:
 
 def test_a_row_is_trained_and_tested_once(config, data_root, tmp_path):
     runs = bench._Bench(config, data_root, str(tmp_path))
-    row = matrices.matrix("table4", config).rows[0]
-    one = matrices.Matrix("table4", "One row", (row,), (row.arm,))
+    row = matrices.make_matrix("table4", config).rows[0]
+    one = matrices.Matrix("4", "One row", (row,))
     (result,) = runs.results(one, (3,))
     assert np.isfinite(result.mean("nss"))
     folder = tmp_path / "seed3" / row.training.name
@@ -68,7 +69,7 @@ def test_a_row_is_trained_and_tested_once(config, data_root, tmp_path):
         runs.results(one, (3,))
 
 
-def test_a_transfer_goes_on_from_its_source(config, data_root, tmp_path, monkeypatch):
+def test_a_transfer_starts_from_the_best_weights_of_its_source(config, data_root, tmp_path, monkeypatch):
     trained = []
 
     def train(recipe, workdir):
@@ -76,14 +77,18 @@ def test_a_transfer_goes_on_from_its_source(config, data_root, tmp_path, monkeyp
         path = pathlib.Path(workdir)
         path.mkdir(parents=True)
         (path / loop.CONFIG).write_text(recipe.to_json_best_effort())
-        (path / loop.LAST).write_bytes(b"weights")
+        for name in (loop.LAST, loop.BEST):
+            (path / name).write_bytes(b"weights")
 
     monkeypatch.setattr(loop, "train", train)
     runs = bench._Bench(config, data_root, str(tmp_path))
     training = matrices.Training("transferred", (("data.train", ("DISCS",)),), matrices.base("DISCS"))
     runs.weights(training, 0)
-    source = str(tmp_path / "seed0/base_DISCS/last.weights.h5")
+    source = str(tmp_path / "seed0/base_DISCS/best.weights.h5")
     assert trained == [("base_DISCS", ""), ("transferred", source)]
+    # Without validation data there is no best.
+    config.domains.DISCS = ("discs:train", "", "discs:validation")
+    assert runs.weights(matrices.base("DISCS"), 1) == str(tmp_path / "seed1/base_DISCS/last.weights.h5")
 
 
 def test_bad_arguments(config, data_root, tmp_path):

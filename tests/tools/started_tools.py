@@ -47,7 +47,7 @@ def _become(arguments: list[str], output: int, errors: int) -> None:
         status = 0
     except SystemExit as end:
         status = end.code if isinstance(end.code, int) else int(end.code is not None)
-    except BaseException:  # noqa: BLE001
+    except BaseException:
         traceback.print_exc()
     finally:
         sys.stdout.flush()
