@@ -7,10 +7,10 @@ import tensorflow as tf
 class Adam(keras.optimizers.Adam):
     """Adam (Kingma and Ba, 2015, algorithm 1) with epsilon behind the bias correction, as in PyTorch.
 
-    A step is rate * m' / (sqrt(v') + epsilon), where m' and v' are the corrected moments. Keras adds epsilon to the root
-    of the uncorrected v (the paper's "epsilon hat"), which makes it 1 / sqrt(1 - beta2^t) times as large: 32 times in
-    the first step, 1.6 times in the 500th. That counts where weight decay is all that moves a weight, since its
-    gradients are about as small as epsilon.
+    A step is rate * m' / (sqrt(v') + epsilon), where m' and v' are the corrected moments. Keras adds epsilon to the
+    root of the uncorrected v ("epsilon hat"), which makes it 1 / sqrt(1 - beta2^t) times as large: 32 times in the
+    first step, 1.6 times in the 500th. That counts where weight decay is all that moves a weight, since its gradients
+    are about as small as epsilon.
     """
 
     def update_step(self, gradient: tf.Tensor, variable: keras.Variable, learning_rate: tf.Tensor) -> None:

@@ -24,11 +24,11 @@ PRECISIONS = ("float32", "mixed_bfloat16")
 CONSTANT, COSINE = SCHEDULES = ("constant", "cosine")
 # Validation's values by which the best weights can be chosen, and whether the higher one is better.
 HIGHER_IS_BETTER = {"kl_divergence": False, "nss": True, "cc": True}
-# A model with folded normalisation cannot be trained.
+# A model with folded normalisation cannot be trained, and the seed is the run's.
 _DEFAULTS = {
     name: parameter.default
     for name, parameter in inspect.signature(HD2S.__init__).parameters.items()
-    if parameter.default is not inspect.Parameter.empty and name != "folded"
+    if parameter.default is not inspect.Parameter.empty and name not in ("folded", "seed")
 }
 _TYPES = {name: float if value is None else type(value) for name, value in _DEFAULTS.items()}
 

@@ -48,7 +48,7 @@ def create_model(config: ml_collections.ConfigDict) -> HD2S:
     """
     try:
         with precision.policy(config.run.precision):
-            return HD2S.from_preset(config.model.preset, weights=None, **settings.overrides(config))
+            return HD2S.from_preset(config.model.preset, weights=None, seed=config.seed, **settings.overrides(config))
     except ValueError as error:
         raise BadInputError(f"model: {error}") from error
 

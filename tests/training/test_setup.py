@@ -1,6 +1,7 @@
 """What settings make: model, learning rate, objective, updater."""
 
 import keras
+import numpy as np
 import pytest
 import tensorflow as tf
 
@@ -32,6 +33,16 @@ def test_overrides_replace_the_presets_arguments(paper):
     paper.model.overrides.update({"width_multiplier": 0.125, "momentum": 0.9, "domains": ("x", "y")})
     model = setup.create_model(paper)
     assert (model.width_multiplier, model.momentum, model.domains) == (0.125, 0.9, ("x", "y"))
+
+
+def test_dropout_draws_by_the_runs_seed(paper):
+    paper.model.overrides.update({"width_multiplier": 0.0625, "dropout": 0.5})
+    masks = []
+    for seed in (1, 1, 2):
+        paper.seed = seed
+        masks.append(setup.create_model(paper).feature_dropout(tf.ones((1, 1, 1, 64)), training=True).numpy())
+    np.testing.assert_array_equal(masks[0], masks[1])
+    assert (masks[0] != masks[2]).any()
 
 
 def test_arguments_that_the_model_refuses_are_bad_input(paper):
