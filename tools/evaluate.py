@@ -36,6 +36,9 @@ _PRECISION = flags.DEFINE_enum("precision", "auto", ["auto", "float32", "bfloat1
 _BATCH_SIZE = flags.DEFINE_integer("batch_size", 8, "Windows predicted at a time.", lower_bound=1)
 _STRIDE = flags.DEFINE_integer("stride", 1, "Predict every n-th frame and interpolate between.", lower_bound=1)
 _SMOOTHING_SIGMA = flags.DEFINE_float("smoothing_sigma", None, "Gaussian filter of the maps; default: the model's.")
+_COMPAT = flags.DEFINE_enum(
+    "compat", None, ["published"], "Predict as the published code does, for weights converted from a published file."
+)
 
 _PROTOCOL = flags.DEFINE_enum(
     "protocol",
@@ -75,6 +78,7 @@ def main() -> None:
         batch_size=_BATCH_SIZE.value,
         stride=_STRIDE.value,
         smoothing_sigma=_SMOOTHING_SIGMA.value,
+        compat=_COMPAT.value,
         submission_dir=_SUBMISSION_DIR.value,
         connection=connection_flags.connection(),
         protocol=_PROTOCOL.value,

@@ -39,6 +39,7 @@ class Request:
       predictions_dir: a folder of predicted PNG files in place of a network.
       allow_missing: whether frames without a usable prediction and broken videos are left out instead of refused.
       batch_size, stride, smoothing_sigma: see `predict_video`.
+      compat: see `load_predict_fn`.
       submission_dir: where to write the maps in the benchmark's layout, with the method's name last; None for nowhere.
       connection: how to reach a server.
       protocol: see `protocol.choose`.
@@ -54,6 +55,7 @@ class Request:
     batch_size: int = DEFAULT_BATCH_SIZE
     stride: int = 1
     smoothing_sigma: float | None = None
+    compat: str | None = None
     submission_dir: str | None = None
     connection: Connection = Connection()
     protocol: str = protocol.AUTO
@@ -164,7 +166,9 @@ def _open_predictor(
             return [video for video in open_videos(data_dir, "train", layout) if video.name not in scored]
 
         return BaselinePredictor(request.target.removeprefix(BASELINE_PREFIX), training), {"weights": request.target}
-    predict_fn = load_predict_fn(request.target, request.preset, request.domain, request.precision, request.connection)
+    predict_fn = load_predict_fn(
+        request.target, request.preset, request.domain, request.precision, request.connection, request.compat
+    )
     about = {**predict_fn.info.to_summary(), "stride": request.stride}
     if request.smoothing_sigma is not None:
         about["smoothing_sigma"] = request.smoothing_sigma
