@@ -140,12 +140,42 @@ def write_bytes(path: str | os.PathLike, data: bytes) -> None:
             tf.io.gfile.rename(unfinished, path, overwrite=True)
         else:
             pathlib.Path(unfinished).write_bytes(data)
-            pathlib.Path(unfinished).replace(path)
+            _rename(pathlib.Path(unfinished), pathlib.Path(path))
     except tf.errors.OpError as error:
         raise OSError(errno.EIO, f"cannot be written: {error.message}", path) from error
     except OSError as error:
         pathlib.Path(unfinished).unlink(missing_ok=True)
         raise OSError(error.errno, error.strerror, path) from error
+
+
+@contextlib.contextmanager
+def appearing_whole(path: str | os.PathLike) -> Iterator[str]:
+    """A local path to write to; when the context ends without an error, what is there appears as `path`.
+
+    Raises:
+      OSError: the file cannot be written.
+    """
+    path = ready(path)
+    if is_remote(path):
+        with tempfile.TemporaryDirectory() as folder:
+            unfinished = os.path.join(folder, posixpath.basename(path))  # noqa: PTH118
+            yield unfinished
+            copy(unfinished, path)
+        return
+    target = pathlib.Path(path)
+    unfinished = target.with_name(f".{uuid.uuid4().hex[:8]}.{target.name}")
+    try:
+        yield str(unfinished)
+        _rename(unfinished, target)
+    finally:
+        unfinished.unlink(missing_ok=True)
+
+
+def _rename(unfinished: pathlib.Path, target: pathlib.Path) -> None:
+    """Puts a file under its name once its contents are on the disk, in place of a file or link of that name."""
+    with unfinished.open("rb") as file:
+        os.fsync(file.fileno())
+    unfinished.replace(target)
 
 
 def copy(source: str | os.PathLike, target: str | os.PathLike) -> None:
