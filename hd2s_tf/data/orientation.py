@@ -58,7 +58,7 @@ def from_exif(value: object) -> Orientation:
 
 
 def from_display_matrix(matrix: bytes) -> Orientation:
-    """The orientation nearest to a display matrix: nine int32 a b u, c d v, x y w with x' = a x + c y, y' = b x + d y."""
+    """The orientation nearest to a display matrix, int32 (a b u, c d v, x y w): x' = a x + c y, y' = b x + d y."""
     a, b, _, c, d = struct.unpack_from("<5i", matrix)
     if abs(b) + abs(c) > abs(a) + abs(d):
         return Orientation(True, flips_columns=c < 0, flips_rows=b < 0)

@@ -22,6 +22,7 @@ import av.video.reformatter
 import cv2
 import numpy as np
 from absl import logging
+from av.stream import Disposition
 
 from hd2s_tf import files
 from hd2s_tf.data import images, orientation
@@ -31,7 +32,7 @@ from hd2s_tf.errors import BadInputError
 VIDEO_SUFFIXES = frozenset({".avi", ".mp4", ".mov", ".mkv", ".webm", ".m4v", ".mpg", ".mpeg", ".wmv"})
 DEFAULT_FRAME_RATE, _HIGHEST_RATE = Fraction(25), 1000
 # Streams that hold pictures but no video: covers, previews, single pictures.
-_STILLS = av.stream.Disposition.attached_pic | av.stream.Disposition.still_image | av.stream.Disposition.timed_thumbnails
+_STILLS = Disposition.attached_pic | Disposition.still_image | Disposition.timed_thumbnails
 _STILL_BRANDS = frozenset({"avif", "heic", "heix", "heim", "heis", "mif1"})
 # A frame's colour matrix where it names one; FFmpeg's numbers. The others have no matrix, or none that is known.
 _MATRICES = frozenset({1, 4, 5, 6, 7, 9, 10})
@@ -43,11 +44,13 @@ _MOST_OBLONG = 10
 _WAITING_FRAMES = 4
 _MOST_FAILURES = 10_000
 _SECONDS_CUT_OFF = 0.5
+_TRANSPARENT = {"vp8": "libvpx", "vp9": "libvpx-vp9"}
 # Of the filter that makes frames progressive.
 _FEWEST_LINES = 4
 # What decoders of H.264 in browsers and phones take.
 _LONGEST_SIDE, _MOST_PIXELS = 4096, 4096 * 2304
-_ENCODER_OPTIONS = {"preset": "veryfast", "crf": "23"}
+# Without frames that are stored before those they follow, so that any frame may be as long as it likes.
+_ENCODER_OPTIONS = {"preset": "veryfast", "crf": "23", "bf": "0"}
 _TICK = Fraction(1, 90_000)
 
 
@@ -180,8 +183,9 @@ def _decoded(
     container: av.container.InputContainer, stream: av.VideoStream, threads: int = 0
 ) -> Iterator[av.VideoFrame | float]:
     """Frames as the decoder returns them; where it finds one damaged or loses it, the time of that in seconds."""
-    stream.codec_context.thread_count = threads
-    stream.thread_type = "AUTO"
+    decoder = _decoder(stream)
+    decoder.thread_count = threads
+    decoder.thread_type = "AUTO"
     packets = container.demux(stream)
     time = 0.0
     for _ in range(_MOST_FAILURES):
@@ -190,7 +194,7 @@ def _decoded(
                 time = float((packet.pts or packet.dts or 0) * packet.time_base) or time
                 if packet.is_corrupt:
                     yield time
-                for frame in packet.decode():
+                for frame in decoder.decode(packet):
                     if frame.is_corrupt:
                         yield time
                     yield frame
@@ -203,6 +207,16 @@ def _decoded(
             packets = container.demux(stream)
 
 
+def _decoder(stream: av.VideoStream) -> av.VideoCodecContext:
+    """The stream's decoder; FFmpeg's own ones pass over the transparency of WebM files."""
+    name = _TRANSPARENT.get(stream.codec_context.codec.canonical_name)
+    if name is None or "1" not in (stream.metadata.get(key) for key in ("alpha_mode", "ALPHA_MODE")):
+        return stream.codec_context
+    decoder = av.CodecContext.create(name, "r")
+    decoder.extradata = stream.codec_context.extradata
+    return decoder
+
+
 def _cut_off(container: av.container.InputContainer, stream: av.VideoStream, time: float) -> Iterator[float]:
     """The end of a Matroska file that lasts shorter than it was written to: its reader takes a cut for the end."""
     hours, minutes, seconds = map(float, stream.metadata.get("DURATION", "0:0:0").split(":"))
@@ -211,7 +225,7 @@ def _cut_off(container: av.container.InputContainer, stream: av.VideoStream, tim
 
 
 def _careful(path: str, damaged: list[float]) -> Iterator[av.VideoStream | av.VideoFrame]:
-    """The stream, then its frames; those of a damaged video from one thread, since several lose frames around damage."""
+    """The stream, then its frames; a damaged video's by one thread, since several lose frames around the damage."""
     count = 0
     with _opened(path) as (container, stream):
         yield stream

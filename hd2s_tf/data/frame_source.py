@@ -48,6 +48,7 @@ class Reading(Iterator[np.ndarray]):
     """Yields each frame of a source, uint8 RGB [H,W,3].
 
     Attributes:
+      source: what is read.
       times: (start, duration) in seconds of each frame so far, from the first one's start on; the duration is the
         source's, which another frame may end early.
       damaged: when frames were lost or damaged, in seconds.
@@ -59,7 +60,7 @@ class Reading(Iterator[np.ndarray]):
     def __init__(self, source: FrameSource) -> None:
         self.times: list[tuple[float, float]] = []
         self.damaged: list[float] = []
-        self._source = source
+        self.source = source
         self._shown = _images(source) if source.image_paths else video.read(source.path, source.size, self.damaged)
 
     def __next__(self) -> np.ndarray:
@@ -72,9 +73,9 @@ class Reading(Iterator[np.ndarray]):
 
     def _check(self) -> None:
         if not self.times:
-            raise BadInputError(f"{self._source.path}: no frame can be decoded")
+            raise BadInputError(f"{self.source.path}: no frame can be decoded")
         if self.damaged:
-            logging.warning("%s: %s", self._source.path, self.damage)
+            logging.warning("%s: %s", self.source.path, self.damage)
 
     @property
     def damage(self) -> str:
