@@ -83,6 +83,25 @@ def list_folder(path: str | os.PathLike) -> list[str]:
     return sorted(name for name in names if name and not name.startswith("."))
 
 
+def walk(path: str | os.PathLike) -> Iterator[str]:
+    """Yields every file below a folder, in order; each folder once even where links lead back to it.
+
+    Raises:
+      BadInputError: a folder cannot be read.
+    """
+    pending, seen, found = [os.fspath(path)], set(), []
+    while pending:
+        folder = pending.pop()
+        identity = folder if is_remote(folder) else os.path.realpath(folder)
+        if identity in seen:
+            continue
+        seen.add(identity)
+        for name in list_folder(folder):
+            below = join(folder, name)
+            (pending if is_folder(below) else found).append(below)
+    yield from sorted(found)
+
+
 def make_folder(path: str | os.PathLike) -> None:
     """Creates a folder and its parents; fine if it is there.
 

@@ -64,11 +64,13 @@ class Layout:
       description: what a folder of this layout holds, as a user is told.
       read: yields a folder's videos, each a record, or a problem where it is broken; paths only, no pixels.
       recognises: whether a folder has this layout.
+      report: what the last reading found out, as JSON values that are recorded with the prepared data.
     """
 
     description: str
     read: Callable[[str], Iterator[VideoRecord | Problem]]
     recognises: Callable[[str], bool]
+    report: Callable[[], dict] = dict
 
 
 def attempt(split: str, read: Callable[..., VideoRecord], *arguments: object) -> VideoRecord | Problem:
