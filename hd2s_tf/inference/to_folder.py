@@ -38,6 +38,7 @@ class Options:
 
     Attributes:
       batch_size, smoothing_sigma, stride: see `predict_video`.
+      compat: see `load_predict_fn`.
       maps: whether to write the saliency maps.
       conspicuity: whether to predict and write the conspicuity maps.
       overlay: whether to write the video with a heat map over it.
@@ -49,6 +50,7 @@ class Options:
     batch_size: int = DEFAULT_BATCH_SIZE
     smoothing_sigma: float | None = None
     stride: int = 1
+    compat: str | None = None
     maps: bool = True
     conspicuity: bool = False
     overlay: bool = True
@@ -81,7 +83,7 @@ def predict_to_folder(
         return _print_domains(weights, preset)
     source = frame_source.open_frames(input_path)
     _check_output(output_dir, overwrite)
-    predict_fn = load_predict_fn(weights, preset, domain, precision)
+    predict_fn = load_predict_fn(weights, preset, domain, precision, compat=options.compat)
     if weights == weight_files.RANDOM:
         logging.warning("random weights: the maps show how the program runs, not where people look")
     return predict_source(predict_fn, source, output_dir, options)
