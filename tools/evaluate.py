@@ -7,9 +7,9 @@
     python tools/evaluate.py --data_dir=/data/DHF1K --split=test --submission_dir=out/HD2S --output_dir=out/submission
 
 The data is a folder of tools/prepare_dataset.py, or a data set as it is distributed, which is scored at its full size.
-Writes metrics.json, per_video.csv, per_frame.csv.gz and report.html; an interrupted run goes on with the videos that
-are missing. See hd2s_tf/evaluation/protocol.py for each choice. With --submission_dir, videos without ground truth are
-predicted too, and the maps of every frame are written as <submission_dir>/<video>/<frame>.png.
+Writes metrics.json, per_video.csv, per_frame.csv.gz and report.html. After an interruption, the same command scores the
+missing videos. hd2s_tf/evaluation/protocol.py states every choice. With --submission_dir, videos without ground
+truth are predicted too, and the maps of every frame are written as <submission_dir>/<video>/<frame>.png.
 """
 
 from absl import flags

@@ -1,4 +1,4 @@
-"""A client's run that is interrupted and goes on: every map once, and the very bytes of a run that was not."""
+"""A client's run that is interrupted and resumed: every map once, byte for byte those of an uninterrupted run."""
 
 import itertools
 import json
