@@ -8,6 +8,7 @@ import tensorflow as tf
 from hd2s_tf.benchmark import measure, runtimes
 from hd2s_tf.data import synthetic, video
 from hd2s_tf.inference import to_folder
+from hd2s_tf.inference.output import OutputFolder
 from hd2s_tf.inference.predict_fn import ModelPredictFn, PredictFn
 from hd2s_tf.inference.streams import DEFAULT_BATCH_SIZE
 from hd2s_tf.models.hd2s import HD2S
@@ -93,5 +94,5 @@ def _end_to_end(predict_fn: PredictFn) -> float:
     with tempfile.TemporaryDirectory() as folder:
         synthetic.write_videos(folder, videos=1, frames=_VIDEO_FRAMES, size=_VIDEO_SIZE)
         source = video.open_frames(f"{folder}/video/001.AVI")
-        summary = to_folder.predict_source(predict_fn, source, f"{folder}/out")
+        summary = to_folder.predict_source(predict_fn, source, OutputFolder(f"{folder}/out", overwrite=False))
     return summary["frames"] / summary["seconds"]

@@ -3,10 +3,11 @@
 import os
 
 from hd2s_tf import files
-from hd2s_tf.inference import remote
 from hd2s_tf.inference.predict_fn import ModelPredictFn, PredictFn, SavedModelPredictFn
+from hd2s_tf.inference.remote import RemotePredictFn
 from hd2s_tf.models import weight_files
 from hd2s_tf.models.hd2s import HD2S
+from hd2s_tf.serving import client
 from hd2s_tf.serving.connection import Connection
 
 
@@ -32,8 +33,8 @@ def load_predict_fn(
       RunError: a server that does not answer.
     """
     target = os.fspath(target)
-    if target.startswith(remote.SCHEME):
-        return remote.RemotePredictFn(target, domain, connection)
+    if target.startswith(client.SCHEME):
+        return RemotePredictFn(target, domain, connection)
     if files.is_folder(target):
         return SavedModelPredictFn(target, domain)
     path = weight_files.find(target, preset)
