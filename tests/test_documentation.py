@@ -11,7 +11,7 @@ from hd2s_tf.training import settings
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")), ROOT / "hd2s_tf/weights/MODEL_CARD.md"]
 # Files that the architecture names before they are there; to be emptied.
-ANNOUNCED = {"inference/output.py", "training/setup.py"}
+ANNOUNCED = {"inference/output.py"}
 _DEFINITION = re.compile(r"""(?:DEFINE_\w+|DEFINE_config_file)\(\s*["'](\w+)["']""")
 _SHARED_FLAGS = [path.read_text() for path in (ROOT / "hd2s_tf" / "command_line").glob("*_flags.py")]
 

@@ -37,6 +37,12 @@ _BATCH_SIZE = network_flags.define_batch_size()
 _STRIDE = network_flags.define_stride()
 _SMOOTHING_SIGMA = network_flags.define_smoothing_sigma()
 
+_PROTOCOL = flags.DEFINE_enum(
+    "protocol",
+    "auto",
+    ["auto", "videos", "dhf1k"],
+    "How to score: as the DHF1K benchmark does (dhf1k), or by videos; auto: dhf1k where the paper publishes scores.",
+)
 _EVERY = flags.DEFINE_integer("every", 1, "Score every n-th frame only.", lower_bound=1)
 _ROUND = flags.DEFINE_bool("round", True, "Whether predictions are rounded to 8 bits, as the benchmark's files are.")
 _SEED = flags.DEFINE_integer("seed", 0, "Of shuffled AUC's draws.")
@@ -50,7 +56,7 @@ def main() -> None:
     """Parses the flags and evaluates."""
     from hd2s_tf import files
     from hd2s_tf.errors import BadInputError
-    from hd2s_tf.evaluation import evaluate, protocol
+    from hd2s_tf.evaluation import evaluate, tables
     from hd2s_tf.inference.streams import DEFAULT_BATCH_SIZE
     from hd2s_tf.serving import client
     from hd2s_tf.serving.connection import Connection
@@ -73,17 +79,26 @@ def main() -> None:
         smoothing_sigma=_SMOOTHING_SIGMA.value,
         submission_dir=_SUBMISSION_DIR.value,
         connection=Connection(**connection_flags.arguments()),
+        protocol=_PROTOCOL.value,
+        round_to_8_bits=_ROUND.value,
+        seed=_SEED.value,
+        every=_EVERY.value,
     )
-    choices = protocol.Protocol(round_to_8_bits=_ROUND.value, seed=_SEED.value, every=_EVERY.value)
-    evaluate.evaluate(
+    evaluation = evaluate.evaluate(
         request,
         _DATA_DIR.value,
         _SPLIT.value,
         _OUTPUT_DIR.value,
         layout=_LAYOUT.value,
         names=tuple(_VIDEOS.value),
-        choices=choices,
     )
+    if _SUBMISSION_DIR.value:
+        print(f"the submission {_SUBMISSION_DIR.value} is complete")
+    if not evaluation.frames:
+        print(f"nothing is scored: no video of the split {_SPLIT.value} has ground truth")
+        return
+    print(tables.format_table(evaluation))
+    print(f"report: {files.join(_OUTPUT_DIR.value, evaluate.REPORT)}")
 
 
 if __name__ == "__main__":

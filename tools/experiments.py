@@ -34,7 +34,9 @@ def main() -> None:
         config.recipe.optimizer.updates = _STEPS.value
     if not all(seed.isdecimal() for seed in _SEEDS.value):
         raise BadInputError(f"--seeds is {','.join(_SEEDS.value)}: whole numbers, separated by commas")
-    bench.run(_MATRIX.value, config, _DATA_ROOT.value, _WORKDIR.value, tuple(int(seed) for seed in _SEEDS.value))
+    seeds = tuple(int(seed) for seed in _SEEDS.value)
+    for text in bench.run(_MATRIX.value, config, _DATA_ROOT.value, _WORKDIR.value, seeds):
+        print(text, flush=True)
 
 
 if __name__ == "__main__":

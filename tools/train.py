@@ -1,7 +1,7 @@
 """Trains a model as a configuration says, or resumes an interrupted run.
 
     python tools/train.py --config=configs/smoke.py --workdir=runs/smoke
-    python tools/train.py --config=configs/hd2s_dhf1k.py --workdir=runs/dhf1k --strategy=mirrored \\
+    python tools/train.py --config=configs/hd2s.py:DHF1K --workdir=runs/dhf1k --strategy=mirrored \\
         --config.init.encoder=s3d.weights.h5
 
 Writes config.json, metrics.jsonl, curves.png, TensorBoard logs, checkpoints and the best and the last weights. On

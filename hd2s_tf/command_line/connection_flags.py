@@ -1,4 +1,4 @@
-"""The flags of how a server is reached, which its client and evaluation share."""
+"""Flags for reaching a server, shared by the client and evaluation."""
 
 import os
 import pathlib

@@ -32,7 +32,7 @@ class RemotePredictFn(PredictFn):
       RunError: no answer.
     """
 
-    def __init__(self, target: str, domain: str | None = None, connection: Connection = Connection()) -> None:  # noqa: B008
+    def __init__(self, target: str, domain: str | None = None, connection: Connection = Connection()) -> None:
         self._model = ServedModel(target, connection)
         super().__init__(dataclasses.replace(self._model.info, domain=domain))
         domain_index(domain, self.info.domains)

@@ -47,9 +47,9 @@ class Network:
 def predict_to_folder(
     input_path: str,
     output_dir: str,
-    network: Network = Network(),  # noqa: B008
-    options: Options = Options(),  # noqa: B008
-    parts: Parts = Parts(),  # noqa: B008
+    network: Network = Network(),
+    options: Options = Options(),
+    parts: Parts = Parts(),
     *,
     overwrite: bool = False,
 ) -> dict:
@@ -80,8 +80,8 @@ def predict_source(
     predict_fn: PredictFn,
     source: video.FrameSource,
     output: OutputFolder,
-    options: Options = Options(),  # noqa: B008
-    parts: Parts = Parts(),  # noqa: B008
+    options: Options = Options(),
+    parts: Parts = Parts(),
 ) -> dict:
     """Predicts frames that are open already with any `PredictFn`; else as `predict_to_folder`."""
     predictions = predict_video(

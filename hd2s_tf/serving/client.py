@@ -87,7 +87,7 @@ class ServedModel:
     def __init__(
         self,
         target: str,
-        connection: Connection = Connection(),  # noqa: B008
+        connection: Connection = Connection(),
         version: int | None = None,
         on_answer: Callable[[str, float], None] | None = None,
     ) -> None:

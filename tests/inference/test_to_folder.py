@@ -36,7 +36,7 @@ def _run(port, source, output, name="m", version=None, **arguments):
 
 
 def _interrupt(monkeypatch, after):
-    """Lets the next run end as by Ctrl-C when that many frames have been answered."""
+    """Interrupts the next run as Ctrl-C does, once so many frames are answered."""
     answers = remote.predict_frames
 
     def some(*arguments, **options):
@@ -74,7 +74,7 @@ def test_what_an_interrupted_run_leaves_is_kept(videos, port, tmp_path, monkeypa
         # Nothing is written before the first answer.
         assert output.exists() == (after > 0)
         if after:
-            # What was being written when the run was killed is none of the maps.
+            # A file half-written at the kill does not count as a map.
             (output / layout.MAPS / "0099.png.1a2b3c4d.tmp").write_bytes(b"half")
         kept = {path: path.stat().st_mtime_ns for path in (output / layout.MAPS).glob("*.png")}
         finished = next(
