@@ -56,6 +56,12 @@ def _read(path: str, mode: int) -> np.ndarray:
     return image
 
 
+def over_black(image: np.ndarray) -> np.ndarray:
+    """Composes uint8 RGBA [H,W,4] over black: RGB [H,W,3]."""
+    opacity = np.ascontiguousarray(np.broadcast_to(image[..., 3:], (*image.shape[:2], 3)))
+    return cv2.multiply(np.ascontiguousarray(image[..., :3]), opacity, scale=1 / 255)
+
+
 def _is_damaged(png: bytes) -> bool:
     """Whether a chunk of a PNG fails its checksum; the decoder prints such a thing, or passes over it."""
     start = len(_PNG_SIGNATURE)

@@ -22,10 +22,12 @@ class FrameLabels:
     Attributes:
       saliency_map: uint8 [H,W], of any size with the frame's aspect.
       fixations: float32 [N,2], (y, x) as fractions of height and width from 0 to below 1.
+      observers: int32 [N], the observer of each fixation; empty where that is not known.
     """
 
     saliency_map: np.ndarray
     fixations: np.ndarray
+    observers: np.ndarray = dataclasses.field(default_factory=lambda: np.zeros(0, np.int32))
 
 
 class Labels(abc.ABC):

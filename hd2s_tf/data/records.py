@@ -35,11 +35,14 @@ class FrameRecord:
       image: JPEG bytes, RGB.
       saliency_map: PNG bytes, 8-bit; empty for a frame without ground truth.
       fixations: float32 [N,2], (y, x) as fractions of height and width from 0 to below 1.
+      observers: int32 [N], the observer of each fixation, of those that `dataset.json` names; empty where that is not
+        known. Stored only where it is: earlier versions pass over it, and earlier data is read without.
     """
 
     image: bytes
     saliency_map: bytes
     fixations: np.ndarray
+    observers: np.ndarray = dataclasses.field(default_factory=lambda: np.zeros(0, np.int32))
 
     def decode_image(self) -> np.ndarray:
         """The frame, uint8 RGB [H,W,3]."""
@@ -57,6 +60,8 @@ def write_frame(record: FrameRecord) -> bytes:
         "saliency_map": record.saliency_map,
         "fixations": record.fixations.astype("<f4").tobytes(),
     }
+    if len(record.observers):
+        features["observers"] = record.observers.astype("<i4").tobytes()
     return tf.train.Example(
         features=tf.train.Features(
             feature={
@@ -70,8 +75,12 @@ def parse_frame(serialized: bytes) -> FrameRecord:
     """The inverse of `write_frame`."""
     feature = tf.train.Example.FromString(serialized).features.feature
     values = {name: feature[name].bytes_list.value[0] for name in ("image", "saliency_map", "fixations")}
+    observers = feature["observers"].bytes_list.value[0] if "observers" in feature else b""
     return FrameRecord(
-        values["image"], values["saliency_map"], np.frombuffer(values["fixations"], "<f4").reshape(-1, 2)
+        values["image"],
+        values["saliency_map"],
+        np.frombuffer(values["fixations"], "<f4").reshape(-1, 2),
+        np.frombuffer(observers, "<i4"),
     )
 
 

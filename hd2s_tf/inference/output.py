@@ -6,16 +6,18 @@ import itertools
 import json
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 import numpy as np
 import tqdm
 
 from hd2s_tf import files
-from hd2s_tf.data import images, video
+from hd2s_tf.data import images
+from hd2s_tf.data.frame_source import Reading
 from hd2s_tf.errors import BadInputError
 from hd2s_tf.inference import rendering
 from hd2s_tf.inference.background import Background
+from hd2s_tf.inference.overlay import Overlay
 from hd2s_tf.inference.predictor import Prediction
 
 MAPS, CONSPICUITY, OVERLAY, SUMMARY = "maps", "conspicuity", "overlay.mp4", "summary.json"
@@ -61,7 +63,7 @@ class OutputFolder:
     def write(
         self,
         predictions: Iterator[Prediction],
-        source: video.FrameSource,
+        reading: Reading,
         about: dict,
         parts: Parts,
         *,
@@ -72,7 +74,7 @@ class OutputFolder:
 
         Args:
           predictions: of every frame, in order.
-          source: of the frames.
+          reading: of the frames.
           about: what the summary says besides.
           parts: what is written.
           run: the record of a run that can be resumed; removed at its end.
@@ -84,39 +86,52 @@ class OutputFolder:
         Raises:
           BadInputError: no frames, or no right to write.
         """
-        started = time.perf_counter()
-        count = 0
+        started, source = time.perf_counter(), reading.source
         if not done:
             predictions = self._replaced(predictions, parts, run)
-        with (
-            Background(os.cpu_count(), _PENDING_MAPS) as png,
-            self._overlay_writer(source, parts.overlay) as overlay_writer,
-            # The frames of a video are drawn and encoded one after the other.
-            Background(1, _PENDING_FRAMES) as drawing,
-        ):
-            for prediction in tqdm.tqdm(predictions, total=source.frame_count or None, unit="frame", desc="predicting"):
-                count += 1
-                if parts.maps and prediction.index >= done:
-                    png.do(_write_png, self.map_path(prediction.index), prediction.saliency_map)
-                if prediction.conspicuity_maps is not None:
-                    strip = rendering.conspicuity_strip(prediction.saliency_map, prediction.conspicuity_maps)
-                    png.do(_write_png, files.join(self.path, CONSPICUITY, _name(prediction.index)), strip)
-                if overlay_writer is not None:
-                    drawing.do(_draw, overlay_writer, prediction)
+        progress = tqdm.tqdm(predictions, total=source.frame_count or None, unit="frame", desc="predicting")
+        count, overlay_codec = self._write_pictures(progress, reading, parts, done)
         seconds = time.perf_counter() - started
         summary = {
             "input": source.path,
             "frames": count,
+            "duration": round(sum(reading.times[-1]), 3),
+            "codec": source.codec,
+            "rotation": source.rotation,
             "seconds": round(seconds, 3),
             "frames_per_second": round(count / seconds, 3),
             "height": source.size[0],
             "width": source.size[1],
             **about,
-            "overlay_codec": overlay_writer.codec if overlay_writer is not None else None,
+            "damage": reading.damage,
+            "overlay_codec": overlay_codec,
         }
         self._write_json(SUMMARY, summary)
         files.remove(files.join(self.path, RUN))
         return summary
+
+    def _write_pictures(
+        self, predictions: Iterable[Prediction], reading: Reading, parts: Parts, done: int
+    ) -> tuple[int, str | None]:
+        """Writes maps and overlay; returns the number of frames and the overlay's codec."""
+        count = 0
+        with (
+            Background(os.cpu_count(), _PENDING_MAPS) as png,
+            Overlay(files.join(self.path, OVERLAY), reading.source)
+            if parts.overlay
+            else contextlib.nullcontext() as video,
+            # The frames of a video are drawn and encoded one after the other.
+            Background(1, _PENDING_FRAMES) as drawing,
+        ):
+            for count, prediction in enumerate(predictions, 1):
+                if parts.maps and prediction.index >= done:
+                    png.do(_write_png, self.map_path(prediction.index), prediction.saliency_map)
+                if prediction.conspicuity_maps is not None:
+                    strip = rendering.conspicuity_strip(prediction.saliency_map, prediction.conspicuity_maps)
+                    png.do(_write_png, files.join(self.path, CONSPICUITY, _name(prediction.index)), strip)
+                if video is not None:
+                    drawing.do(video.draw, prediction, reading.times[prediction.index])
+        return count, video.codec if video is not None else None
 
     def _replaced(self, predictions: Iterator[Prediction], parts: Parts, run: dict | None) -> Iterator[Prediction]:
         """Waits for the first prediction, then removes what an earlier run left and makes the folders for the new maps.
@@ -177,14 +192,6 @@ class OutputFolder:
     def _write_json(self, name: str, values: dict) -> None:
         files.write_bytes(files.join(self.path, name), json.dumps(values, indent=2).encode() + b"\n")
 
-    @contextlib.contextmanager
-    def _overlay_writer(self, source: video.FrameSource, wanted: bool) -> Iterator[video.VideoWriter | None]:
-        if not wanted:
-            yield None
-            return
-        with video.VideoWriter(files.join(self.path, OVERLAY), source.size, source.frame_rate) as writer:
-            yield writer
-
 
 def _name(index: int) -> str:
     return f"{index + 1:04d}.png"
@@ -192,7 +199,3 @@ def _name(index: int) -> str:
 
 def _write_png(path: str, image: np.ndarray) -> None:
     files.write_bytes(path, images.png(image))
-
-
-def _draw(writer: video.VideoWriter, prediction: Prediction) -> None:
-    writer.write(rendering.overlay(prediction.frame, prediction.saliency_map))

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from absl import logging
 
-from hd2s_tf.data import images, video
+from hd2s_tf.data import frame_source, images
 from hd2s_tf.inference import postprocessing, remote
 from hd2s_tf.inference.domains import domain_index
 from hd2s_tf.inference.loading import load_predict_fn
@@ -68,7 +68,7 @@ def predict_to_folder(
     Raises:
       BadInputError: input, output or settings that cannot be used.
     """
-    source = video.open_frames(input_path)
+    source = frame_source.open_frames(input_path)
     output = OutputFolder(output_dir, overwrite)
     predict_fn = load_predict_fn(network.weights, network.preset, network.domain, network.precision)
     if network.weights == weight_files.RANDOM:
@@ -78,15 +78,16 @@ def predict_to_folder(
 
 def predict_source(
     predict_fn: PredictFn,
-    source: video.FrameSource,
+    source: frame_source.FrameSource,
     output: OutputFolder,
     options: Options = Options(),
     parts: Parts = Parts(),
 ) -> dict:
     """Predicts frames that are open already with any `PredictFn`; else as `predict_to_folder`."""
+    reading = source.read()
     predictions = predict_video(
         predict_fn,
-        source,
+        reading,
         batch_size=options.batch_size,
         smoothing_sigma=options.smoothing_sigma,
         stride=options.stride,
@@ -95,7 +96,7 @@ def predict_source(
     about = {**predict_fn.info.to_summary(), "stride": options.stride}
     if options.smoothing_sigma is not None:
         about["smoothing_sigma"] = options.smoothing_sigma
-    return output.write(predictions, source, about, parts)
+    return output.write(predictions, reading, about, parts)
 
 
 def predict_remotely(
@@ -127,7 +128,7 @@ def predict_remotely(
       BadInputError: input, output, server or settings that cannot be used, or a run of something else to resume.
       RunError: the server gives no answer.
     """
-    source = video.open_frames(input_path)
+    source = frame_source.open_frames(input_path)
     output = OutputFolder(output_dir, overwrite or resume)
     info = dataclasses.replace(model.info, domain=domain)
     domain_index(domain, info.domains)
@@ -135,9 +136,10 @@ def predict_remotely(
     run |= {"height": source.size[0], "width": source.size[1], "domain": domain, "model": model.name}
     run |= {name: getattr(info, name) for name in ("version", "preset", "weights_sha256", "precision")}
     done = output.finished_maps(run) if resume else 0
+    reading = source.read()
 
     def predictions() -> Iterator[Prediction]:
-        answers = remote.predict_frames(model, source, domain=domain, in_flight=in_flight, first=done)
+        answers = remote.predict_frames(model, reading, domain=domain, in_flight=in_flight, first=done)
         for index, (frame, network_map) in enumerate(answers):
             if network_map is None:
                 pixels = images.read_map(output.map_path(index))
@@ -147,4 +149,4 @@ def predict_remotely(
 
     # The list grows while the predictions are written: more than one version says that the server has changed.
     about = {**info.to_summary(), "model_versions": model.versions}
-    return output.write(predictions(), source, about, Parts(overlay=overlay), run=run, done=done)
+    return output.write(predictions(), reading, about, Parts(overlay=overlay), run=run, done=done)
