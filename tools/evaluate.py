@@ -4,12 +4,16 @@
     python tools/evaluate.py --data_dir=/data/DHF1K --split=test --weights=hd2s.weights.h5 --output_dir=out/dhf1k
     python tools/evaluate.py --data_dir=/data/DHF1K --split=test --predictions=their_maps --output_dir=out/theirs
     python tools/evaluate.py --data_dir=prepared/osie --split=test --weights=baseline:centre --output_dir=out/centre
+    python tools/evaluate.py --data_dir=prepared/mine --weights=baseline:observers --output_dir=out/observers
     python tools/evaluate.py --data_dir=/data/DHF1K --split=test --submission_dir=out/HD2S --output_dir=out/submission
 
 The data is a folder of tools/prepare_dataset.py, or a data set as it is distributed, which is scored at its full size.
 Writes metrics.json, per_video.csv, per_frame.csv.gz and report.html. After an interruption, the same command scores the
 missing videos. hd2s_tf/evaluation/protocol.py states every choice. With --submission_dir, videos without ground
 truth are predicted too, and the maps of every frame are written as <submission_dir>/<video>/<frame>.png.
+
+The baselines are centre, mean_map (of the training split), uniform, observers (half of them predict the others, 5
+times; of gaze data, which keeps who looked where) and observers_leave_one_out (all others predict each one).
 """
 
 from absl import flags
@@ -26,7 +30,7 @@ _OUTPUT_DIR = flags.DEFINE_string("output_dir", None, "Folder to write to.", req
 _LAYOUT = flags.DEFINE_string("layout", None, "Layout of a data set's own folder; recognised if not given.")
 _VIDEOS = flags.DEFINE_list("videos", [], "Names of the videos to score; all if not given.")
 
-_WEIGHTS = network_flags.define_weights(None, "baseline:centre|mean_map|uniform; default: auto")
+_WEIGHTS = network_flags.define_weights(None, "baseline:NAME; default: auto")
 _SAVED_MODEL = flags.DEFINE_string("saved_model", None, "A SavedModel of tools/export_saved_model.py.")
 _PREDICTIONS = flags.DEFINE_string("predictions", None, "A folder of <video>/<frame>.png.")
 _SERVER = flags.DEFINE_string("server", None, "A served model, as host:port/model.")
@@ -36,6 +40,7 @@ _PRECISION = network_flags.define_precision()
 _BATCH_SIZE = network_flags.define_batch_size()
 _STRIDE = network_flags.define_stride()
 _SMOOTHING_SIGMA = network_flags.define_smoothing_sigma()
+_COMPAT = network_flags.define_compat()
 
 _PROTOCOL = flags.DEFINE_enum(
     "protocol",
@@ -77,6 +82,7 @@ def main() -> None:
         batch_size=_BATCH_SIZE.value or DEFAULT_BATCH_SIZE,
         stride=_STRIDE.value,
         smoothing_sigma=_SMOOTHING_SIGMA.value,
+        compat=_COMPAT.value,
         submission_dir=_SUBMISSION_DIR.value,
         connection=Connection(**connection_flags.arguments()),
         protocol=_PROTOCOL.value,

@@ -25,6 +25,7 @@ _STRIDE = network_flags.define_stride()
 _SMOOTHING_SIGMA = network_flags.define_smoothing_sigma()
 _MAPS = flags.DEFINE_bool("maps", True, "Whether to write maps/.")
 _CONSPICUITY = flags.DEFINE_bool("conspicuity", False, "Whether to write the conspicuity maps to conspicuity/.")
+_COMPAT = network_flags.define_compat()
 
 
 def main() -> None:
@@ -41,7 +42,7 @@ def main() -> None:
     summary = predict_to_folder(
         INPUT.value,
         OUTPUT_DIR.value,
-        Network(_WEIGHTS.value, _PRESET.value, _DOMAIN.value, _PRECISION.value),
+        Network(_WEIGHTS.value, _PRESET.value, _DOMAIN.value, _PRECISION.value, _COMPAT.value),
         Options(_BATCH_SIZE.value or DEFAULT_BATCH_SIZE, _SMOOTHING_SIGMA.value, _STRIDE.value),
         Parts(_MAPS.value, _CONSPICUITY.value, OVERLAY.value),
         overwrite=OVERWRITE.value,

@@ -41,3 +41,9 @@ def define_smoothing_sigma() -> flags.FlagHolder:
     return flags.DEFINE_float(
         "smoothing_sigma", None, "Gaussian filter of the maps, in pixels at 128x192; default: 5, hd2s_tiny 0."
     )
+
+
+def define_compat() -> flags.FlagHolder:
+    """Defines --compat."""
+    meaning = "Predict as the published code does, for weights converted from a published file."
+    return flags.DEFINE_enum("compat", None, ["published"], meaning)

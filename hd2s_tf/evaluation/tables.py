@@ -29,8 +29,8 @@ def write(output_dir: str, evaluation: Evaluation) -> None:
 
 def compare(evaluation: Evaluation) -> list[tuple[str, dict[str, float]]]:
     """Rows of title and scores: the set's score, any other mean, and published rows where they are comparable."""
+    means = [("mean over pictures", evaluation.score)] if evaluation.subject.stills else _means(evaluation)
     subject = evaluation.subject
-    means = [("mean over pictures", evaluation.score)] if subject.stills else _means(evaluation)
     if not subject.comparable:
         return means
     rows = published.find_methods(subject.dataset, subject.split)

@@ -115,15 +115,15 @@ class OutputFolder:
     ) -> tuple[int, str | None]:
         """Writes maps and overlay; returns the number of frames and the overlay's codec."""
         count = 0
+        overlay = Overlay(files.join(self.path, OVERLAY), reading.source) if parts.overlay else contextlib.nullcontext()
         with (
             Background(os.cpu_count(), _PENDING_MAPS) as png,
-            Overlay(files.join(self.path, OVERLAY), reading.source)
-            if parts.overlay
-            else contextlib.nullcontext() as video,
+            overlay as video,
             # The frames of a video are drawn and encoded one after the other.
             Background(1, _PENDING_FRAMES) as drawing,
         ):
-            for count, prediction in enumerate(predictions, 1):
+            for prediction in predictions:
+                count += 1
                 if parts.maps and prediction.index >= done:
                     png.do(_write_png, self.map_path(prediction.index), prediction.saliency_map)
                 if prediction.conspicuity_maps is not None:

@@ -7,10 +7,10 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 
 import numpy as np
 
-from hd2s_tf.data import preprocessing
 from hd2s_tf.errors import BadInputError, RunError
 from hd2s_tf.inference import postprocessing, windows
 from hd2s_tf.inference.background import prefetched
+from hd2s_tf.inference.compatibility import TREATMENTS, Treatment
 from hd2s_tf.inference.predict_fn import PredictFn
 from hd2s_tf.inference.streams import DEFAULT_BATCH_SIZE, Maps
 
@@ -67,8 +67,9 @@ def predict_video(
     if batch_size < 1 or stride < 1:
         raise BadInputError(f"batch_size is {batch_size} and stride {stride}: both must be at least 1")
     info = predict_fn.info
-    network = _Network(predict_fn, conspicuity, _sigma(predict_fn, smoothing_sigma), check_finite)
-    video = _Video(frames, frame_size or info.frame_size, batch_size)
+    treatment = TREATMENTS[info.compat]
+    video = _Video(frames, frame_size or info.frame_size, treatment, batch_size)
+    network = _Network(predict_fn, conspicuity, _sigma(predict_fn, smoothing_sigma), treatment, check_finite)
     if stride == 1:
         numbered = network.of_segments(windows.segments(video.resized(), info.clip_frames, batch_size))
     else:
@@ -86,13 +87,14 @@ def _sigma(predict_fn: PredictFn, smoothing_sigma: float | None) -> float:
 class _Video:
     """A video's frames, resized for the network as they are read and kept until their maps are there."""
 
-    def __init__(self, frames: Iterable[np.ndarray], size: tuple[int, int], ahead: int) -> None:
+    def __init__(self, frames: Iterable[np.ndarray], size: tuple[int, int], treatment: Treatment, ahead: int) -> None:
         self._frames, self._size, self._ahead = frames, size, ahead
+        self._resize = treatment.resize
         self._waiting: collections.deque[np.ndarray] = collections.deque()
 
     def resized(self) -> Iterator[np.ndarray]:
         """Yields the frames at the network's size, read ahead by a thread."""
-        pairs = ((frame, preprocessing.resize(frame, self._size)) for frame in self._frames)
+        pairs = ((frame, self._resize(frame, self._size)) for frame in self._frames)
         for frame, small in prefetched(pairs, self._ahead):
             self._waiting.append(frame)
             yield small
@@ -109,6 +111,7 @@ class _Network:
     predict_fn: PredictFn
     conspicuity: bool
     smoothing_sigma: float
+    treatment: Treatment
     check_finite: bool
 
     def of_segments(self, segments: Iterator[windows.Segment]) -> Iterator[tuple[int, np.ndarray]]:
@@ -128,7 +131,7 @@ class _Network:
         maps = _stacked(predict(inputs, self.conspicuity))
         if self.check_finite and not np.isfinite(maps).all():
             raise RunError(f"frames {min(numbers)} to {max(numbers)}: the network's maps are not finite")
-        return zip(numbers, postprocessing.finish(maps, self.smoothing_sigma).numpy(), strict=True)
+        return zip(numbers, self.treatment.finish(maps, self.smoothing_sigma), strict=True)
 
 
 def _predictions(video: _Video, numbered: Iterator[tuple[int, np.ndarray]]) -> Iterator[Prediction]:
@@ -176,9 +179,10 @@ def predict_frame(
     info = predict_fn.info
     indices = windows.window_indices(index, frame_count, info.clip_frames).tolist()
     frames = read_frames(set(indices))
-    clip = np.stack([preprocessing.resize(frames[position], info.frame_size) for position in indices])
+    treatment = TREATMENTS[info.compat]
+    clip = np.stack([treatment.resize(frames[position], info.frame_size) for position in indices])
     maps = _stacked(predict_fn(clip[np.newaxis], conspicuity=True))[0]
-    return postprocessing.finish(maps, _sigma(predict_fn, smoothing_sigma)).numpy()
+    return treatment.finish(maps, _sigma(predict_fn, smoothing_sigma))
 
 
 def _stacked(maps: Maps) -> np.ndarray:

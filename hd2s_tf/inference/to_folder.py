@@ -42,6 +42,7 @@ class Network:
     preset: str | None = None
     domain: str | None = None
     precision: str = "auto"
+    compat: str | None = None
 
 
 def predict_to_folder(
@@ -70,7 +71,9 @@ def predict_to_folder(
     """
     source = frame_source.open_frames(input_path)
     output = OutputFolder(output_dir, overwrite)
-    predict_fn = load_predict_fn(network.weights, network.preset, network.domain, network.precision)
+    predict_fn = load_predict_fn(
+        network.weights, network.preset, network.domain, network.precision, compat=network.compat
+    )
     if network.weights == weight_files.RANDOM:
         logging.warning("random weights: the maps show how the program runs, not where people look")
     return predict_source(predict_fn, source, output, options, parts)
