@@ -2,6 +2,7 @@
 
 import dataclasses
 import os
+import pathlib
 from collections.abc import Iterator
 
 import numpy as np
@@ -15,16 +16,17 @@ from hd2s_tf.errors import BadInputError
 
 @dataclasses.dataclass(frozen=True)
 class FrameSource:
-    """The frames of a video file, of a folder of images (in name order) or of one image.
+    """The frames of a video file, of a folder of images (in order of their names) or of one, maybe animated, image.
 
     Attributes:
       path: where the frames come from.
       size: (height, width) in pixels of every frame.
       frame_rate: frames a second; 25 where the source has none.
       frame_count: how many frames there probably are, to show progress; what a video's header claims, 0 for nothing.
-      codec: FFmpeg's name of a video's codec; empty for images.
+      codec: FFmpeg's name of a video's codec, an animation's format; empty for images.
       rotation: degrees clockwise by which a video's stored frames are turned for showing.
-      image_paths: the image files in order; empty for a video.
+      image_paths: the image files in order; empty where one file holds all frames.
+      is_animation: whether that file is an image of several pictures.
     """
 
     path: str
@@ -34,6 +36,12 @@ class FrameSource:
     codec: str = ""
     rotation: int = 0
     image_paths: tuple[str, ...] = ()
+    is_animation: bool = False
+
+    @property
+    def is_video(self) -> bool:
+        """Whether FFmpeg decodes it, so that it may have sound."""
+        return not (self.image_paths or self.is_animation)
 
     def read(self) -> "Reading":
         """Starts to read the frames."""
@@ -61,7 +69,10 @@ class Reading(Iterator[np.ndarray]):
         self.times: list[tuple[float, float]] = []
         self.damaged: list[float] = []
         self.source = source
-        self._shown = _images(source) if source.image_paths else video.read(source.path, source.size, self.damaged)
+        if source.is_video:
+            self._shown = video.read(source.path, source.size, self.damaged)
+        else:
+            self._shown = _animation(source) if source.is_animation else _images(source)
 
     def __next__(self) -> np.ndarray:
         shown = next(self._shown, None)
@@ -89,12 +100,23 @@ class Reading(Iterator[np.ndarray]):
 def _images(source: FrameSource) -> Iterator[Shown]:
     for index, path in enumerate(source.image_paths):
         image = images.read_image(path)
-        if image.shape[:2] != source.size:
-            raise BadInputError(
-                f"{path}: the frame is {image.shape[1]}x{image.shape[0]}, "
-                f"the first one is {source.size[1]}x{source.size[0]}"
-            )
+        _check_size(path, image, source.size)
         yield Shown(image, index / source.frame_rate, 1 / source.frame_rate)
+
+
+def _animation(source: FrameSource) -> Iterator[Shown]:
+    start = 0.0
+    for image, seconds in images.read_pages(source.path):
+        _check_size(source.path, image, source.size)
+        duration = seconds or 1 / source.frame_rate
+        yield Shown(image, start, duration)
+        start += duration
+
+
+def _check_size(path: str, image: np.ndarray, size: tuple[int, int]) -> None:
+    height, width = image.shape[:2]
+    if (height, width) != size:
+        raise BadInputError(f"{path}: the frame is {width}x{height}, the first one is {size[1]}x{size[0]}")
 
 
 def open_frames(path: str | os.PathLike) -> FrameSource:
@@ -113,10 +135,20 @@ def open_frames(path: str | os.PathLike) -> FrameSource:
         raise BadInputError(f"{path}: no such file or folder")
     if files.file_size(path) == 0:
         raise BadInputError(f"{path}: the file is empty")
-    if images.has_image_suffix(path):
+    pages = images.page_count(path)
+    if pages > 1:
+        return _open_animation(path, pages)
+    if images.has_image_suffix(path) or path.lower().endswith(".gif"):
         return open_images((path,))
     found = video.probe(path)
     return FrameSource(path, found.size, found.frame_rate, found.claimed_frames, found.codec, found.rotation)
+
+
+def _open_animation(path: str, pages: int) -> FrameSource:
+    image, seconds = next(images.read_pages(path))
+    rate = 1 / seconds if seconds else float(video.DEFAULT_FRAME_RATE)
+    codec = pathlib.PurePath(path).suffix[1:].lower()
+    return FrameSource(path, image.shape[:2], rate, pages, codec, is_animation=True)
 
 
 def open_images(image_paths: tuple[str, ...], path: str | None = None) -> FrameSource:

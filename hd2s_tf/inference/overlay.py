@@ -26,7 +26,7 @@ class Overlay:
 
     def __enter__(self) -> "Overlay":
         source = self._source
-        sound = None if source.image_paths else source.path
+        sound = source.path if source.is_video else None
         try:
             self._writer = VideoWriter(self._path, source.size, source.frame_rate, sound)
         except OSError as error:

@@ -1,6 +1,7 @@
 import cv2
 import numpy as np
 import pytest
+from PIL import Image
 
 from hd2s_tf.data import frame_source, images
 from hd2s_tf.errors import BadInputError
@@ -77,3 +78,24 @@ def test_a_truncated_video_gives_what_can_be_read(clip, caplog):
     assert "truncated or damaged at" in caplog.text
     assert "clip.avi" in caplog.text
     assert reading.damaged
+
+
+@pytest.mark.parametrize("suffix", ["gif", "webp", "png", "tiff"])
+def test_an_image_of_several_pictures_is_a_video(tmp_path, suffix):
+    pictures = [Image.fromarray(np.full((20, 30, 3), 40 * number, np.uint8)) for number in range(1, 6)]
+    times = {} if suffix == "tiff" else {"duration": [100, 300, 100, 50, 100]}
+    pictures[0].save(tmp_path / f"a.{suffix}", save_all=True, append_images=pictures[1:], **times)
+    source = frame_source.open_frames(tmp_path / f"a.{suffix}")
+    assert (source.size, source.frame_count, source.codec) == ((20, 30), 5, suffix)
+    reading = source.read()
+    assert [round(frame.mean() / 40) for frame in reading] == [1, 2, 3, 4, 5]
+    starts = [start for start, _ in reading.times]
+    expected = [index / 25 for index in range(5)] if suffix == "tiff" else [0.0, 0.1, 0.4, 0.5, 0.55]
+    np.testing.assert_allclose(starts, expected)
+
+
+def test_pages_of_different_sizes_are_refused(tmp_path):
+    pictures = [Image.fromarray(np.zeros(size, np.uint8)) for size in ((20, 30), (20, 31))]
+    pictures[0].save(tmp_path / "a.tiff", save_all=True, append_images=pictures[1:])
+    with pytest.raises(BadInputError, match="a.tiff: the frame is 31x20, the first one is 30x20"):
+        list(frame_source.open_frames(tmp_path / "a.tiff"))
