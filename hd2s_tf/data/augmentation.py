@@ -1,4 +1,4 @@
-"""Random changes to a training clip and its ground truth alike."""
+"""Random changes of a training clip together with its ground truth."""
 
 import dataclasses
 
@@ -7,7 +7,7 @@ import numpy as np
 
 from hd2s_tf.data import preprocessing
 
-# Of the ground truth at least this share stays inside a crop; after so many tries any crop is taken.
+# A crop keeps at least this share of the ground truth; after so many tries any crop is taken.
 _KEPT_TRUTH, _TRIES = 0.35, 5
 _CROPPED, _PANNED, _COLOURLESS = 0.8, 0.35, 0.15
 # Largest change of a single channel, as a share of the change of saturation.
@@ -22,7 +22,7 @@ class Augmentation:
       flip: whether to mirror left and right with probability 1/2.
       zoom: smallest side of a random crop, as a share of the frame's; 1 for no crop.
       stretch: largest change of the crop's aspect, as a natural logarithm.
-      pan: largest way a crop of a still image moves during the clip, as a share of the frame.
+      pan: the farthest that a crop of a still image moves during the clip, as a share of the frame.
       brightness: largest shift of pixels, as a share of 255.
       contrast: largest change of contrast, as a share.
       saturation: largest change of saturation, as a share; beyond 0 some clips lose all colour.
@@ -94,7 +94,7 @@ def draw_colours(settings: Augmentation, generator: np.random.Generator, mean: f
 
     Args:
       settings: see `Augmentation`.
-      generator: of the choice.
+      generator: draws the change.
       mean: the clip's mean pixel, 0..255, which a change of contrast leaves where it is.
 
     Returns:

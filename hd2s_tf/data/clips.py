@@ -28,7 +28,7 @@ class Sampling:
       clip_frames: T.
       size: (height, width) of clips and maps.
       augmentation: see `Augmentation`.
-      unit: what is equally likely within a data set: "windows", or "videos" and then every window of the one drawn.
+      unit: what is equally likely within a data set: "windows", or "videos" and then every window of the drawn one.
 
     Raises:
       BadInputError: no such unit.
@@ -49,7 +49,7 @@ class Sampling:
 
 @dataclasses.dataclass(frozen=True)
 class Share:
-    """A part of every batch, of which nothing else is read.
+    """The part of every batch that one process reads.
 
     Attributes:
       index, count: it is the index-th of `count` equal parts; `count` divides the batch size.
@@ -138,7 +138,7 @@ def paired_with_target(source: tf.data.Dataset, target: tf.data.Dataset) -> tf.d
 
 
 def with_run_errors(batches: Iterable[dict]) -> Iterator[dict]:
-    """Yields the batches of a data set above; where a shard is damaged, raises the `RunError` that names it.
+    """Yields a data set's batches; if a shard is damaged, raises the `RunError` that names it.
 
     Raises:
       RunError: see `records.Video.read`; TensorFlow wraps it in an error with a traceback.
