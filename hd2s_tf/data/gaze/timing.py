@@ -2,14 +2,14 @@
 
 import numpy as np
 
-from hd2s_tf import files
-from hd2s_tf.errors import BadInputError
+from hd2s_tf.data import frame_source
 
 
 def frame_times(path: str) -> np.ndarray:
     """When each frame of a video appears and when the last one ends.
 
-    Nothing is decoded. Variable frame rates are as they are; the last frame lasts as long as the others usually do.
+    The video is decoded once, so that the times are those of the frames that are read. Variable frame rates are as they
+    are; the last frame lasts as long as the others usually do.
 
     Args:
       path: of a video file.
@@ -18,19 +18,11 @@ def frame_times(path: str) -> np.ndarray:
       float64 [frames + 1], ms from the appearance of the first frame.
 
     Raises:
-      BadInputError: not a video, or none of its frames has a time.
+      BadInputError: not a video that can be decoded.
     """
-    import av
-
-    try:
-        with files.local_copy(path) as local, av.open(local) as container:
-            stream = container.streams.video[0]
-            packets = [packet for packet in container.demux(stream) if packet.size]
-            times = np.sort([float(packet.pts * packet.time_base) for packet in packets if packet.pts is not None])
-            rate = float(stream.average_rate or 25)
-    except (av.FFmpegError, IndexError, OSError) as error:
-        raise BadInputError(f"{path}: not a video that can be read: {error}") from error
-    if not len(times):
-        raise BadInputError(f"{path}: no frame has a time")
-    last = float(np.median(np.diff(times))) if len(times) > 1 else 1 / rate
-    return 1000 * (np.append(times, times[-1] + last) - times[0])
+    reading = frame_source.open_frames(path).read()
+    for _ in reading:
+        pass
+    starts = np.array([start for start, _ in reading.times])
+    last = float(np.median(np.diff(starts))) if len(starts) > 1 else reading.times[-1][1]
+    return 1000 * np.append(starts, starts[-1] + last)

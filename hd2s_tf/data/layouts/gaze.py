@@ -10,7 +10,7 @@ import tqdm
 from absl import logging
 
 from hd2s_tf import files
-from hd2s_tf.data import images, video
+from hd2s_tf.data import frame_source, images, video
 from hd2s_tf.data.gaze import names, observers, stimulus, tables, timing, viewing
 from hd2s_tf.data.gaze.labels import GazeLabels
 from hd2s_tf.data.gaze.reading import Reading, read_tables
@@ -105,7 +105,7 @@ class _Reader:
     def _record(
         self, name: str, split: str, path: str, number: int, reading: Reading, observers_kept: dict[str, int]
     ) -> VideoRecord:
-        source = video.open_frames(path)
+        source = frame_source.open_frames(path)
         times = None if source.image_paths else timing.frame_times(path)
         shown = stimulus.Stimulus(path, source.size, times)
         fixations = stimulus.fixations(shown, number, reading, self._settings)
