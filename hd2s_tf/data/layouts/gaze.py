@@ -11,7 +11,7 @@ from absl import logging
 
 from hd2s_tf import files
 from hd2s_tf.data import frame_source, images, video
-from hd2s_tf.data.gaze import names, observers, stimulus, tables, timing, viewing
+from hd2s_tf.data.gaze import names, observers, stimulus, tables, viewing
 from hd2s_tf.data.gaze.labels import GazeLabels
 from hd2s_tf.data.gaze.reading import Reading, read_tables
 from hd2s_tf.data.gaze.settings import GazeSettings
@@ -106,7 +106,7 @@ class _Reader:
         self, name: str, split: str, path: str, number: int, reading: Reading, observers_kept: dict[str, int]
     ) -> VideoRecord:
         source = frame_source.open_frames(path)
-        times = None if source.image_paths else timing.frame_times(path)
+        times = None if source.image_paths else 1000 * video.frame_times(path)
         shown = stimulus.Stimulus(path, source.size, times)
         fixations = stimulus.fixations(shown, number, reading, self._settings)
         reading.rows.discard(number)
