@@ -53,8 +53,8 @@ class GazeSettings:
     screen: tuple[int, int] | None = None
     pixels_per_degree: float | None = None
     fixations: str = AUTO
-    detection: Detection = Detection()  # noqa: RUF009
-    sigma: Sigma = Sigma()  # noqa: RUF009
+    detection: Detection = Detection()
+    sigma: Sigma = Sigma()
     split_list: str | None = None
     observers: str = "all"
 
