@@ -14,6 +14,9 @@ from hd2s_tf.command_line import gaze_flags
 from hd2s_tf.data import layouts, preparation
 from hd2s_tf.data.gaze.settings import GazeSettings
 
+# So that --help lists them.
+flags.adopt_module_key_flags(gaze_flags)
+
 _DEFAULTS = preparation.Options()
 _LAYOUT = flags.DEFINE_enum("layout", None, sorted(layouts.LAYOUTS), "How the data set lies on disk.", required=True)
 _INPUT_DIR = flags.DEFINE_string("input_dir", None, "The data set's folder.", required=True)

@@ -230,7 +230,7 @@ def _write_shard(stem: str, videos: list[layouts.VideoRecord], options: Options,
     for record in videos:
         start = len(data)
         try:
-            entries.append({"name": record.name, **_append(data, _frames(record, options))})
+            entries.append({"name": record.name, **_append(data, _frames(record, options)), **_observed(record)})
         except BadInputError as error:
             if not skip_bad:
                 raise
@@ -253,6 +253,12 @@ def _write_shard(stem: str, videos: list[layouts.VideoRecord], options: Options,
     except OSError as error:
         raise RunError(f"{shard}: cannot be written: {error.strerror or error}") from error
     return index
+
+
+def _observed(record: layouts.VideoRecord) -> dict:
+    """What is stored of those who looked at a video; nothing where they are not known."""
+    observed = record.labels.observed if record.labels else None
+    return {"observed": dataclasses.asdict(observed)} if observed else {}
 
 
 def _append(data: bytearray, frames: Iterable[records.FrameRecord]) -> dict:

@@ -19,6 +19,7 @@ import tensorflow as tf
 
 from hd2s_tf import files
 from hd2s_tf.data import images
+from hd2s_tf.data.labels import Observed
 from hd2s_tf.errors import BadInputError, RunError
 
 DATASET, INDEX_SUFFIX, SHARD_SUFFIX = "dataset.json", ".index.json", ".tfrecord"
@@ -104,12 +105,14 @@ class Video:
       shard: path of the shard that holds it.
       offsets: int64 [frames + 1], where each frame's record begins in the shard, and where the last one ends.
       targets: bool [frames], which frames have a ground truth that is not all black.
+      observed: who looked at it; None where that is not known.
     """
 
     name: str
     shard: str
     offsets: np.ndarray
     targets: np.ndarray
+    observed: Observed | None = None
 
     @property
     def frame_count(self) -> int:
@@ -246,7 +249,8 @@ def _read_index(folder: str, shard: dict) -> list[dict]:
 def _video(entry: dict, shard: str) -> Video:
     targets = np.ones(len(entry["offsets"]) - 1, bool)
     targets[entry["without_target"]] = False
-    return Video(entry["name"], shard, np.array(entry["offsets"], np.int64), targets)
+    observed = Observed.from_json(entry["observed"]) if "observed" in entry else None
+    return Video(entry["name"], shard, np.array(entry["offsets"], np.int64), targets, observed)
 
 
 def load_splits(data_dir: str | os.PathLike, splits: tuple[str, ...] = ()) -> list[Dataset]:

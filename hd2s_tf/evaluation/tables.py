@@ -29,10 +29,7 @@ def write(output_dir: str, evaluation: Evaluation) -> None:
 
 def compare(evaluation: Evaluation) -> list[tuple[str, dict[str, float]]]:
     """Rows of title and scores: the set's score, any other mean, and published rows where they are comparable."""
-    if evaluation.subject.stills:
-        means = [("mean over pictures", evaluation.score)]
-    else:
-        means = _means(evaluation)
+    means = [("mean over pictures", evaluation.score)] if evaluation.subject.stills else _means(evaluation)
     subject = evaluation.subject
     if not subject.comparable:
         return means

@@ -27,7 +27,7 @@ from hd2s_tf.models.s3d import LAYERS
 
 # What the windows of a stream need of the frames before, of a fixed size: a tuple of tensors, the newest frame's last.
 State = tuple[tf.Tensor, ...]
-# Windows of fewer frames have no position in common.
+# Shorter windows have no position in common.
 _SHORTEST_CLIP = 16
 
 _SIZES = {name: sizes for name, _, sizes in LAYERS}

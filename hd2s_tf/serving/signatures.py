@@ -23,6 +23,9 @@ DESCRIPTION = "model_info"
 MODEL_INFO, BATCHING = "model_info.json", "batching_params.pbtxt"
 WARMUP = pathlib.PurePath("assets.extra", "tf_serving_warmup_requests")
 
+# No clip is longer, higher or wider: more is no description of a model.
+_LARGEST_SIDE = 16384
+
 
 @dataclasses.dataclass(frozen=True)
 class ModelInfo:
@@ -39,6 +42,7 @@ class ModelInfo:
       frame_size: (height, width) of a clip's frames in pixels.
       smoothing_sigma: of the Gaussian filter that its maps need, in their pixels; 0 for a model that smooths by itself.
       version: of an exported model.
+      compat: see `hd2s_tf.inference.compatibility`; of no exported model.
     """
 
     preset: str
@@ -51,6 +55,7 @@ class ModelInfo:
     frame_size: tuple[int, int] = FRAME_SIZE
     smoothing_sigma: float = SMOOTHING_SIGMA
     version: int | None = None
+    compat: str | None = None
 
     def to_json(self) -> dict:
         """What an exported model says of itself: everything but `weights` and `domain`, which its user knows."""
@@ -75,12 +80,19 @@ class ModelInfo:
                 raise ValueError(f"the description of a model has {name}: {values.get(name)!r}")
         known = {name: values[name] for name in _JSON_TYPES}
         known |= {name: tuple(values[name]) for name in ("domains", "frame_size")}
-        return cls(**known, weights=weights, domain=domain)
+        info = cls(**known, weights=weights, domain=domain)
+        sides = (info.clip_frames, *info.frame_size)
+        if len(sides) != 3 or not all(isinstance(side, int) and 1 <= side <= _LARGEST_SIDE for side in sides):
+            raise ValueError(f"the description of a model has clips of {sides}")
+        if not all(isinstance(name, str) for name in info.domains) or not 0 <= info.smoothing_sigma < _LARGEST_SIDE:
+            raise ValueError(f"the description of a model has {info.domains} and a sigma of {info.smoothing_sigma}")
+        return info
 
     def to_summary(self) -> dict:
         """What is recorded beside predictions of the model."""
         names = ("preset", "weights", "weights_sha256", "domain", "precision", "smoothing_sigma")
-        return {name: getattr(self, name) for name in names}
+        summary = {name: getattr(self, name) for name in names}
+        return summary if self.compat is None else {**summary, "compat": self.compat}
 
 
 _JSON_TYPES = {

@@ -8,6 +8,7 @@ from hd2s_tf.errors import BadInputError
 from hd2s_tf.models.hd2s import HD2S
 from hd2s_tf.training import settings
 from hd2s_tf.training.objectives import Adaptation, Objective, Supervised
+from hd2s_tf.training.optimizers import Adam
 from hd2s_tf.training.updater import Rule, Updater
 
 # Shares of the learning rate from which a warm-up rises and at which the cosine ends.
@@ -26,7 +27,7 @@ def create_updater(config: ml_collections.ConfigDict, strategy: tf.distribute.St
     """
     with strategy.scope():
         model = create_model(config)
-        optimizer = keras.optimizers.Adam(create_schedule(config))
+        optimizer = Adam(create_schedule(config), epsilon=config.optimizer.epsilon)
     rule = Rule(
         accumulation=config.optimizer.accumulation,
         updates=config.optimizer.updates,
@@ -45,7 +46,7 @@ def create_model(config: ml_collections.ConfigDict) -> HD2S:
       BadInputError: arguments that `HD2S` does not take.
     """
     try:
-        arguments = {**settings.overrides(config), "dtype": config.run.precision}
+        arguments = {"seed": config.seed, "dtype": config.run.precision, **settings.overrides(config)}
         return HD2S.from_preset(config.model.preset, weights=None, **arguments)
     except ValueError as error:
         raise BadInputError(f"model: {error}") from error

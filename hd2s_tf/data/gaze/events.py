@@ -33,7 +33,7 @@ class Detection:
     shortest: float = 60.0
 
     def check(self) -> None:
-        """Raises BadInputError where a value makes no sense."""
+        """Raises BadInputError for a value out of range."""
         if self.method not in (IVT, IDT):
             raise BadInputError(f"no method {self.method!r} to find fixations: there are {IVT} and {IDT}")
         for name in ("velocity", "dispersion", "shortest"):

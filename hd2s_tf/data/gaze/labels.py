@@ -8,7 +8,7 @@ import numpy as np
 
 from hd2s_tf.data.gaze import maps
 from hd2s_tf.data.gaze.stimulus import FIXATION
-from hd2s_tf.data.labels import FrameLabels, Labels
+from hd2s_tf.data.labels import FrameLabels, Labels, Observed
 
 # Maps of larger stimuli are made that wide or high, as wide as DHF1K's; they are smooth.
 _LARGEST_SIDE = 640
@@ -61,6 +61,16 @@ class GazeLabels(Labels):
     def frame_names(self) -> tuple[str, ...]:
         """See `Labels`: numbers from 0001."""
         return tuple(f"{number:04d}" for number in range(1, self.frames + 1))
+
+    @property
+    def observed(self) -> Observed:
+        """See `Labels`."""
+        fixations, _ = _load(self.path)
+        return Observed(
+            tuple(np.unique(fixations["observer"]).tolist()),
+            tuple(deviation / side for deviation, side in zip(self.sigma, self.size, strict=True)),
+            tuple((fixations["end"] - fixations["onset"]).round(1).tolist()),
+        )
 
     def read(self, index: int, frame_size: tuple[int, int] | None = None) -> FrameLabels:
         """See `Labels`; the map has the frame's aspect."""

@@ -34,7 +34,7 @@ __all__ = [
     "split_named",
 ]
 
-# A folder that several recognise has the first of them.
+# If several layouts recognise a folder, the first wins.
 LAYOUTS = {"dhf1k": DHF1K, "ucf_sports": UCF, "hollywood2": UCF, "stills": UCF, "ledov": LEDOV, "gaze": GAZE}
 _OTHER_SPLIT_NAMES = {"training": TRAIN, "testing": TEST}
 
@@ -102,10 +102,10 @@ def read_layout(
 
 
 def recognise(input_dir: str | os.PathLike) -> str:
-    """The layout that a folder has.
+    """Recognises the layout of a folder.
 
     Raises:
-      BadInputError: none that can be told from the folder's names.
+      BadInputError: the folder's names match no layout.
     """
     input_dir = os.fspath(input_dir)
     for name, layout in LAYOUTS.items():
