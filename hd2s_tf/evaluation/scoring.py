@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 import numpy as np
 import tqdm
+from absl import logging
 
 from hd2s_tf.errors import BadInputError
 from hd2s_tf.evaluation import protocol
@@ -19,9 +20,9 @@ from hd2s_tf.evaluation.protocol import OtherFixations, Protocol
 from hd2s_tf.evaluation.results import GROUND_TRUTH, PREDICTION, FrameResult, VideoResult
 from hd2s_tf.evaluation.submission import Submission
 
-# Frames that may wait to be scored while others are predicted.
+# The most frames that wait to be scored while others are predicted.
 _PENDING_FRAMES = 64
-# A prediction may be that much wider or narrower than its ground truth before it is taken for another one's.
+# A prediction that is wider or narrower than its ground truth by more than this belongs to another frame.
 _ASPECT_TOLERANCE = 0.1
 
 
@@ -57,7 +58,7 @@ class Scorer:
         """Scores the videos and returns their results by name.
 
         Raises:
-          BadInputError: a video has fewer or more frames than it should.
+          BadInputError: a video cannot be read.
         """
         total = sum(len(scored.frame_names) for scored in videos)
         with (
@@ -77,7 +78,7 @@ class Scorer:
         return self._results
 
     def _resume(self, scored: ScoredVideo) -> bool:
-        """Takes over what an interrupted evaluation has found of a video; whether there is something."""
+        """Takes over an interrupted evaluation's result of a video; returns whether there is one."""
         done = self.progress.read(scored.name)
         if done is None or (self.submission is not None and not self.submission.has(scored)):
             return False
@@ -91,7 +92,7 @@ class Scorer:
         for index, predicted in enumerate(self.predictor.frames(scored)):
             count += 1
             bar.update()
-            if count > len(scored.frame_names):
+            if scored.labelled and count > len(scored.frame_names):
                 continue
             if self.submission:
                 self._pending.append(_Pending(scored.name, pool.submit(self._submit, scored, index, predicted)))
@@ -99,12 +100,15 @@ class Scorer:
                 self._pending.append(_Pending(scored.name, pool.submit(self._score, number, scored, index, predicted)))
             while len(self._pending) > _PENDING_FRAMES:
                 self._collect()
-        if count != len(scored.frame_names):
-            raise BadInputError(f"{scored.name}: {count} frames could be read, {len(scored.frame_names)} are expected")
+        if scored.labelled and count != len(scored.frame_names):
+            expected = len(scored.frame_names)
+            logging.warning("%s: %d frames for %d maps, paired by number", scored.name, count, expected)
+        if self.submission:
+            self.submission.expect(scored, count)
         self._pending.append(_Pending(scored.name, None))
 
     def _collect(self) -> None:
-        """Takes in the oldest frame, or stores the result of the oldest video."""
+        """Adds the oldest frame's result, or stores the oldest video's."""
         name, work = self._pending.popleft()
         if work is None:
             self.progress.write(name, self._results[name])
@@ -135,7 +139,7 @@ class Scorer:
 
 
 def _problem(saliency_map: np.ndarray, truth: FrameTruth, predicted: PredictedFrame) -> str:
-    """Why a map cannot be scored; empty if it can."""
+    """Says why a map cannot be scored; empty if it can."""
     if predicted.saliency_map is not None and not np.isfinite(predicted.saliency_map).all():
         return "the map has values that are not finite"
     (height, width), (true_height, true_width) = saliency_map.shape, truth.saliency_map.shape
