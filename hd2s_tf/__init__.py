@@ -4,9 +4,12 @@ import importlib
 
 _PUBLIC = {
     "HD2S": ("hd2s_tf.models.hd2s", "HD2S"),
+    "FunctionPredictFn": ("hd2s_tf.inference.predict_fn", "FunctionPredictFn"),
+    "ModelInfo": ("hd2s_tf.serving.signatures", "ModelInfo"),
     "SaliencyStream": ("hd2s_tf.inference.saliency_stream", "SaliencyStream"),
-    "load_predict_fn": ("hd2s_tf.inference.predictor", "load_predict_fn"),
+    "load_predict_fn": ("hd2s_tf.inference.loading", "load_predict_fn"),
     "metrics": ("hd2s_tf.evaluation.metrics", None),
+    "open_frames": ("hd2s_tf.data.video", "open_frames"),
     "predict_video": ("hd2s_tf.inference.predictor", "predict_video"),
 }
 __all__ = list(_PUBLIC)  # noqa: PLE0605

@@ -1,11 +1,14 @@
 """Files, local and remote (`gs://`, `s3://`, `az://`, `hdfs://`): the one place that imports tensorflow-io."""
 
+import contextlib
 import errno
 import importlib
 import os
 import pathlib
 import posixpath
+import tempfile
 import uuid
+from collections.abc import Iterator
 
 import tensorflow as tf
 
@@ -160,6 +163,23 @@ def copy(source: str | os.PathLike, target: str | os.PathLike) -> None:
         if not is_remote(target):
             pathlib.Path(unfinished).unlink(missing_ok=True)
         raise OSError(errno.EIO, f"cannot be written: {error.message}", target) from error
+
+
+@contextlib.contextmanager
+def local_copy(path: str | os.PathLike) -> Iterator[str]:
+    """A local path for a file that may be remote, for libraries that read local files only.
+
+    Raises:
+      OSError: the file cannot be copied.
+    """
+    path = os.fspath(path)
+    if not is_remote(path):
+        yield path
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        local = os.path.join(folder, posixpath.basename(path))  # noqa: PTH118
+        copy(path, local)
+        yield local
 
 
 def remove(path: str | os.PathLike) -> None:

@@ -28,6 +28,15 @@ def test_each_end_has_its_status_and_at_most_one_line(body, status):
     assert len(result.stderr.splitlines()) == (0 if status == 0 else 1)
 
 
+def test_a_remedy_is_named_by_a_tool_that_has_its_flag():
+    body = "from absl import flags\nflags.DEFINE_bool('allow_missing', False, '')\n"
+    body += "raise BadInputError('3 maps are missing', remedy='{}')"
+    assert _run(body.format("allow_missing")).stderr == (
+        "error: 3 maps are missing: give --allow_missing to proceed all the same\n"
+    )
+    assert _run(body.format("overwrite")).stderr == "error: 3 maps are missing\n"
+
+
 def test_unknown_flags_and_arguments_are_bad_input():
     for argument in ("--nonsense=1", "stray"):
         result = _run("pass", argument)

@@ -21,7 +21,7 @@ _SEED = flags.DEFINE_integer("seed", 0, "Of the clips that are drawn.")
 def main() -> None:
     """Parses the flags and measures."""
     from hd2s_tf import files
-    from hd2s_tf.data import records, statistics, video
+    from hd2s_tf.data import images, records, statistics
 
     datasets = [dataset for folder in _DATA_DIR.value for dataset in records.load_splits(folder, tuple(_SPLITS.value))]
     measured = {f"{dataset.name}/{dataset.information['split']}": statistics.measure(dataset) for dataset in datasets}
@@ -30,7 +30,7 @@ def main() -> None:
     written = {
         "stats.json": json.dumps(numbers, indent=1).encode() + b"\n",
         "stats.png": statistics.picture(measured),
-        "clips.png": video.png_bytes(statistics.clips_picture(datasets, _SEED.value)),
+        "clips.png": images.png(statistics.clips_picture(datasets, _SEED.value)),
     }
     for name, data in written.items():
         files.write_bytes(files.join(_OUTPUT_DIR.value, name), data)

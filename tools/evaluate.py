@@ -1,8 +1,8 @@
 """Scores predictions with the benchmark's metrics.
 
     python tools/evaluate.py --data_dir=prepared/osie --split=test --output_dir=out/osie
-    python tools/evaluate.py --data_dir=/data/DHF1K --split=validation --weights=hd2s.weights.h5 --output_dir=out/dhf1k
-    python tools/evaluate.py --data_dir=/data/DHF1K --split=validation --predictions=their_maps --output_dir=out/theirs
+    python tools/evaluate.py --data_dir=/data/DHF1K --split=test --weights=hd2s.weights.h5 --output_dir=out/dhf1k
+    python tools/evaluate.py --data_dir=/data/DHF1K --split=test --predictions=their_maps --output_dir=out/theirs
     python tools/evaluate.py --data_dir=prepared/osie --split=test --weights=baseline:centre --output_dir=out/centre
     python tools/evaluate.py --data_dir=/data/DHF1K --split=test --submission_dir=out/HD2S --output_dir=out/submission
 

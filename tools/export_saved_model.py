@@ -22,12 +22,12 @@ _BATCHING = flags.DEFINE_bool("batching", False, "Write batching parameters, and
 def main() -> None:
     """Parses the flags and exports."""
     from hd2s_tf.export import saved_model
-    from hd2s_tf.inference import predictor
     from hd2s_tf.models import weight_files
+    from hd2s_tf.models.hd2s import HD2S
 
-    model, path = predictor.open_model(_WEIGHTS.value, _PRESET.value)
+    path = weight_files.find(_WEIGHTS.value, _PRESET.value)
     folder = saved_model.export(
-        model,
+        HD2S.from_weights(_WEIGHTS.value, _PRESET.value),
         _OUTPUT_DIR.value,
         _VERSION.value,
         precision=_PRECISION.value,

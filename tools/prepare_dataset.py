@@ -22,7 +22,7 @@ _WIDTH = flags.DEFINE_integer("width", _DEFAULTS.width, "Width of frames and map
 _JPEG_QUALITY = flags.DEFINE_integer("jpeg_quality", _DEFAULTS.jpeg_quality, "Of the stored frames, 1 to 100.")
 _VALIDATION_FRACTION = flags.DEFINE_float(
     "validation_fraction",
-    layouts.VALIDATION_FRACTION,
+    layouts.ValidationSplit().fraction,
     "Share of whole training videos that becomes validation where the data set has no such split; 0 for none.",
 )
 _VALIDATION_VIDEOS = flags.DEFINE_list("validation_videos", [], "These training videos become validation instead.")
@@ -40,7 +40,7 @@ def main() -> None:
         split=_SPLIT.value,
         name=_NAME.value,
         options=preparation.Options(_HEIGHT.value, _WIDTH.value, _JPEG_QUALITY.value),
-        choice=layouts.Choice(_VALIDATION_FRACTION.value, _SEED.value, tuple(_VALIDATION_VIDEOS.value)),
+        validation=layouts.ValidationSplit(_VALIDATION_FRACTION.value, _SEED.value, tuple(_VALIDATION_VIDEOS.value)),
         workers=_WORKERS.value,
         skip_bad=_SKIP_BAD.value,
     )

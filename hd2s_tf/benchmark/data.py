@@ -53,7 +53,7 @@ def _prepared(folder: pathlib.Path, size: tuple[int, int]) -> records.Dataset:
         str(folder / "original"),
         str(output),
         options=preparation.Options(*size),
-        choice=layouts.Choice(fraction=0),
+        validation=layouts.ValidationSplit(fraction=0),
         workers=1,
     )
     return records.load_dataset(output, layouts.TRAIN)
@@ -128,4 +128,4 @@ def _consumed(dataset: records.Dataset) -> float:
 
 
 def _batches(dataset: records.Dataset, augmentation: Augmentation) -> Iterator[dict]:
-    return iter(clips.clips(dataset, batch_size=_BATCH, seed=0, augmentation=augmentation).prefetch(2))
+    return iter(clips.training_batches([dataset], clips.Sampling(_BATCH, augmentation=augmentation)).prefetch(2))

@@ -1,12 +1,13 @@
 """How the cost of `hd2s_tiny` grows: with the frames of a video, with the size of the network's input, with clients."""
 
-import io
 import itertools
 
 import numpy as np
 
-from hd2s_tf import files
+from hd2s_tf import files, plotting
 from hd2s_tf.benchmark import measure, serving
+from hd2s_tf.inference.loading import load_predict_fn
+from hd2s_tf.inference.predictor import predict_video
 
 PRESET = "hd2s_tiny"
 FRAME_COUNTS = (100, 1000, 10000)
@@ -26,8 +27,6 @@ def run() -> dict[str, dict]:
 
 
 def _frames(count: int) -> dict:
-    from hd2s_tf.inference.predictor import load_predict_fn, predict_video
-
     predict_fn = load_predict_fn("auto", PRESET)
     some = np.random.default_rng(0).integers(0, 256, (16, *_SIZE, 3), np.uint8)
 
@@ -39,19 +38,14 @@ def _frames(count: int) -> dict:
 
 
 def _window(size: tuple[int, int]) -> dict:
-    from hd2s_tf.inference.predictor import load_predict_fn
-
     predict_fn = load_predict_fn("auto", PRESET)
-    clips = np.random.default_rng(0).integers(0, 256, (_BATCH, predict_fn.clip_frames, *size, 3), np.uint8)
+    clips = np.random.default_rng(0).integers(0, 256, (_BATCH, predict_fn.info.clip_frames, *size, 3), np.uint8)
     return {"ms_a_window": round(1000 * measure.seconds(lambda: predict_fn(clips), 5, 1) / _BATCH, 1)}
 
 
 def draw(path: str, results: dict[str, dict]) -> None:
     """Draws what `run` returned as one picture, PNG."""
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(13, 3.6), layout="constrained")
+    figure = plotting.new_figure(13, 3.6)
     length, memory, area, clients = figure.subplots(1, 4)
     by_count = [results[f"{count} frames"] for count in FRAME_COUNTS]
     length.loglog(FRAME_COUNTS, [values["seconds"] for values in by_count], marker="o")
@@ -67,6 +61,4 @@ def draw(path: str, results: dict[str, dict]) -> None:
     clients.set_xticks(CLIENTS, CLIENTS)
     for axes in (memory, area, clients):
         axes.set_ylim(0, 1.1 * axes.get_ylim()[1])
-    buffer = io.BytesIO()
-    FigureCanvasAgg(figure).print_png(buffer)
-    files.write_bytes(path, buffer.getvalue())
+    files.write_bytes(path, plotting.png_bytes(figure))

@@ -7,11 +7,12 @@ import multiprocessing
 import os
 import resource
 import statistics
-import threading
 import time
 from collections.abc import Callable
 
 import tensorflow as tf
+
+from hd2s_tf import processes
 
 # Large enough to reach the device's full rate.
 _MATRIX_SIDES = {"CPU": 2048, "GPU": 8192}
@@ -121,11 +122,11 @@ def in_turn(functions: dict[str, tuple], repeats: int = 7, warmups: int = 2) -> 
     """
     taken: dict[str, list[float]] = {name: [] for name in functions}
     with contextlib.ExitStack() as stack:
-        processes = {name: stack.enter_context(_process()) for name in functions}
+        started = {name: stack.enter_context(_process()) for name in functions}
         for name, (create, *arguments) in functions.items():
-            processes[name].submit(_prepare, create, arguments).result()
+            started[name].submit(_prepare, create, arguments).result()
         for repeat in range(-warmups, repeats):
-            for name, process in processes.items():
+            for name, process in started.items():
                 call = process.submit(_prepared_seconds).result()
                 time.sleep(_PAUSE_SECONDS)
                 if repeat >= 0:
@@ -134,7 +135,9 @@ def in_turn(functions: dict[str, tuple], repeats: int = 7, warmups: int = 2) -> 
 
 
 def _process() -> concurrent.futures.ProcessPoolExecutor:
-    return concurrent.futures.ProcessPoolExecutor(1, multiprocessing.get_context("spawn"), initializer=end_with_parent)
+    return concurrent.futures.ProcessPoolExecutor(
+        1, multiprocessing.get_context("spawn"), initializer=processes.end_with_parent
+    )
 
 
 # What a process was asked to call.
@@ -148,16 +151,6 @@ def _prepare(create: Callable[..., Callable[[], object]], arguments: list) -> No
 def _prepared_seconds() -> float:
     # The call before the timed one wakes the threads.
     return seconds(_prepared["function"], repeats=1, warmups=1)
-
-
-def end_with_parent() -> None:
-    """Makes this process end when the one that started it does, even if that one is killed."""
-
-    def wait() -> None:
-        multiprocessing.parent_process().join()
-        os._exit(1)
-
-    threading.Thread(target=wait, daemon=True).start()
 
 
 def _with_memory(function: Callable[..., dict], arguments: tuple) -> dict:

@@ -50,11 +50,11 @@ def run() -> dict[str, dict]:
 
 def _milliseconds_to_predict(generator: np.random.Generator) -> float:
     """A window of `hd2s` in batches, float32, normalisation folded into the convolutions."""
-    from hd2s_tf.inference.predictor import ModelPredictFn
+    from hd2s_tf.inference.predict_fn import ModelPredictFn
     from hd2s_tf.models.hd2s import HD2S
 
     predict_fn = ModelPredictFn(HD2S.from_preset(_PRESET, weights=None), precision="float32")
-    clips = generator.integers(0, 256, (_BATCH, predict_fn.clip_frames, *FRAME_SIZE, 3), np.uint8)
+    clips = generator.integers(0, 256, (_BATCH, predict_fn.info.clip_frames, *FRAME_SIZE, 3), np.uint8)
     return 1000 * measure.seconds(lambda: predict_fn(clips), repeats=5) / _BATCH
 
 

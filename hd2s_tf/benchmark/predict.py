@@ -3,9 +3,14 @@
 import tempfile
 
 import numpy as np
+import tensorflow as tf
 
 from hd2s_tf.benchmark import measure, runtimes
 from hd2s_tf.data import synthetic, video
+from hd2s_tf.inference import to_folder
+from hd2s_tf.inference.predict_fn import ModelPredictFn, PredictFn
+from hd2s_tf.inference.streams import DEFAULT_BATCH_SIZE
+from hd2s_tf.models.hd2s import HD2S
 from hd2s_tf.models.presets import FRAME_SIZE
 
 PRESETS = ("hd2s", "hd2s_tiny")
@@ -31,16 +36,12 @@ def run() -> dict:
 
 
 def _one(preset: str, precision: str) -> dict:
-    from hd2s_tf.inference.predictor import ModelPredictFn
-    from hd2s_tf.inference.streams import DEFAULT_BATCH_SIZE
-    from hd2s_tf.models.hd2s import HD2S
-
     predict_fn = ModelPredictFn(HD2S.from_preset(preset, weights=None), precision=precision)
     generator = np.random.default_rng(0)
     result: dict = {}
     for batch in BATCHES:
-        clips = generator.integers(0, 256, (batch, predict_fn.clip_frames, *FRAME_SIZE, 3), np.uint8)
-        work = measure.gflop(predict_fn.graph(batch))
+        clips = generator.integers(0, 256, (batch, predict_fn.info.clip_frames, *FRAME_SIZE, 3), np.uint8)
+        work = measure.gflop(_clips_graph(predict_fn, batch))
         speed = measure.speed(lambda clips=clips: predict_fn(clips), work, precision)
         result |= {
             f"ms_a_window_batch{batch}": round(1000 * speed.seconds / batch, 1),
@@ -50,12 +51,14 @@ def _one(preset: str, precision: str) -> dict:
             "matrix_product_gflops": round(speed.matrix_product_gflops, 1),
         }
     frames = generator.integers(0, 256, (DEFAULT_BATCH_SIZE, *FRAME_SIZE, 3), np.uint8)
-    run = predict_fn.run(generator.integers(0, 256, (predict_fn.clip_frames - 1, *FRAME_SIZE, 3), np.uint8))
+    stream = predict_fn.open_stream(
+        generator.integers(0, 256, (predict_fn.info.clip_frames - 1, *FRAME_SIZE, 3), np.uint8)
+    )
     # Before and after the video, since machines drift.
-    before = measure.seconds(lambda: run(frames))
+    before = measure.seconds(lambda: stream(frames))
     end_to_end = _end_to_end(predict_fn)
-    taken = (before + measure.seconds(lambda: run(frames))) / 2 / DEFAULT_BATCH_SIZE
-    work = measure.gflop(predict_fn.run_graph(DEFAULT_BATCH_SIZE)) / DEFAULT_BATCH_SIZE
+    taken = (before + measure.seconds(lambda: stream(frames))) / 2 / DEFAULT_BATCH_SIZE
+    work = measure.gflop(_stream_graph(predict_fn, DEFAULT_BATCH_SIZE)) / DEFAULT_BATCH_SIZE
     return result | {
         "ms_a_frame_of_a_video": round(1000 * taken, 1),
         "gflop_a_frame_of_a_video": round(work, 2),
@@ -64,10 +67,24 @@ def _one(preset: str, precision: str) -> dict:
     }
 
 
-def _end_to_end(predict_fn: object) -> float:
-    """Frames a second of a 640x360 video to maps and overlay on disk."""
-    from hd2s_tf.inference import to_folder
+def _clips_graph(predict_fn: ModelPredictFn, batch_size: int) -> tf.types.experimental.ConcreteFunction:
+    """The graph that a batch of clips runs through, its shapes known."""
+    clips = tf.TensorSpec((batch_size, predict_fn.info.clip_frames, *FRAME_SIZE, 3), tf.uint8)
+    # A trace of its own: those of `maps` itself are shared by batches of any size.
+    maps = tf.function(predict_fn.graph.maps.python_function)
+    return maps.get_concrete_function(clips, tf.TensorSpec((batch_size,), tf.int32))
 
+
+def _stream_graph(predict_fn: ModelPredictFn, batch_size: int) -> tf.types.experimental.ConcreteFunction:
+    """The graph that a batch of a stream's frames runs through, its shapes known."""
+    graph, context = predict_fn.graph, predict_fn.info.clip_frames - 1
+    before, frames = (tf.TensorSpec((count, *FRAME_SIZE, 3), tf.uint8) for count in (context, batch_size))
+    state = graph.start.get_concrete_function(before).structured_outputs
+    return graph.advance.get_concrete_function(state, frames, tf.TensorSpec((batch_size,), tf.int32))
+
+
+def _end_to_end(predict_fn: PredictFn) -> float:
+    """Frames a second of a 640x360 video to maps and overlay on disk."""
     with tempfile.TemporaryDirectory() as folder:
         synthetic.write_videos(folder, videos=1, frames=_VIDEO_FRAMES, size=_VIDEO_SIZE)
         source = video.open_frames(f"{folder}/video/001.AVI")

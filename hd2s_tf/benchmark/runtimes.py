@@ -8,7 +8,7 @@ import numpy as np
 import tensorflow as tf
 
 from hd2s_tf.benchmark import measure
-from hd2s_tf.inference.predictor import ModelPredictFn
+from hd2s_tf.inference.predict_fn import ModelPredictFn
 from hd2s_tf.inference.streams import DEFAULT_BATCH_SIZE
 from hd2s_tf.models.hd2s import HD2S
 from hd2s_tf.models.presets import CLIP_FRAMES, FRAME_SIZE
@@ -57,9 +57,9 @@ def _window(name: str, preset: str, batch: int) -> Callable[[], object]:
     clips = _frames_of_noise(batch, CLIP_FRAMES)
     ours = ModelPredictFn(model)
     if name == "ours":
-        return lambda: ours(clips)
+        return lambda: ours(clips).saliency
     predict = create(name, model)
-    difference = float(np.abs(predict(clips) - ours(clips)).max())
+    difference = float(np.abs(predict(clips) - ours(clips).saliency).max())
     if difference > _TOLERANCE:
         raise RuntimeError(f"{name} answers something else: {difference}")
     return lambda: predict(clips)
@@ -67,9 +67,9 @@ def _window(name: str, preset: str, batch: int) -> Callable[[], object]:
 
 def _frames(preset: str) -> Callable[[], object]:
     predict_fn = ModelPredictFn(HD2S.from_preset(preset, weights=None))
-    run = predict_fn.run(_frames_of_noise(predict_fn.clip_frames - 1))
+    stream = predict_fn.open_stream(_frames_of_noise(predict_fn.info.clip_frames - 1))
     frames = _frames_of_noise(DEFAULT_BATCH_SIZE)
-    return lambda: run(frames)
+    return lambda: stream(frames).saliency
 
 
 def _frames_of_noise(*counts: int) -> np.ndarray:
@@ -92,9 +92,10 @@ def create(name: str, model: HD2S) -> Callable[[np.ndarray], np.ndarray]:
 
 def _graph(model: HD2S) -> tf.types.experimental.PolymorphicFunction:
     """The network with folded batch normalisation."""
-    predict_fn = ModelPredictFn(model)
+    # Without a function inside the function: not every converter knows those.
+    maps = ModelPredictFn(model).graph.maps.python_function
     clips = tf.TensorSpec((None, CLIP_FRAMES, *FRAME_SIZE, 3), tf.uint8, name="clip")
-    return tf.function(lambda clip: predict_fn.maps(clip)[0], input_signature=(clips,))
+    return tf.function(lambda clip: maps(clip, tf.zeros([tf.shape(clip)[0]], tf.int32))[0], input_signature=(clips,))
 
 
 def _onnxruntime(graph: tf.types.experimental.PolymorphicFunction) -> Callable[[np.ndarray], np.ndarray]:

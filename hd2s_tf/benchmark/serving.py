@@ -16,9 +16,11 @@ from multiprocessing.connection import Connection
 import numpy as np
 from tensorflow_serving.config import model_server_config_pb2
 
+from hd2s_tf import processes
 from hd2s_tf.benchmark import measure
-from hd2s_tf.data import preprocessing, synthetic, video
+from hd2s_tf.data import images, preprocessing, synthetic, video
 from hd2s_tf.inference import predictor, remote
+from hd2s_tf.inference.predict_fn import ModelPredictFn
 from hd2s_tf.models.hd2s import HD2S
 from hd2s_tf.models.presets import CLIP_FRAMES, FRAME_SIZE
 
@@ -55,7 +57,7 @@ def measured(settings: dict, frame_count: int, client_counts: tuple[int, ...], s
         saved_model.export(model, f"{folder}/m", 1)
         synthetic.write_videos(f"{folder}/video", videos=1, frames=frame_count, size=_SIZE)
         source = video.open_frames(f"{folder}/video/video/001.AVI")
-        predict_fn = predictor.ModelPredictFn(model)
+        predict_fn = ModelPredictFn(model)
         local = frame_count / measure.seconds(lambda: sum(1 for _ in predictor.predict_video(predict_fn, source)), 3, 1)
         ours, theirs = multiprocessing.Pipe()
         server = multiprocessing.get_context("spawn").Process(target=_serve, args=(f"{folder}/m", theirs), daemon=True)
@@ -68,7 +70,7 @@ def measured(settings: dict, frame_count: int, client_counts: tuple[int, ...], s
         finally:
             server.kill()
             server.join()
-        png = statistics.mean(len(video.png_bytes(preprocessing.resize(frame, FRAME_SIZE))) for frame in source)
+        png = statistics.mean(len(images.png(preprocessing.resize(frame, FRAME_SIZE))) for frame in source)
     # 2 T frames a request bring T-1 of context, and float32 maps come back.
     sent = png * (3 * CLIP_FRAMES - 1) / (2 * CLIP_FRAMES)
     answered = FRAME_SIZE[0] * FRAME_SIZE[1] * 4
@@ -86,7 +88,7 @@ def _serve(base_path: str, port: Connection) -> None:
     """A server's process; tells its port."""
     from hd2s_tf.serving.server import Server
 
-    measure.end_with_parent()
+    processes.end_with_parent()
     server = Server([model_server_config_pb2.ModelConfig(name="m", base_path=base_path)])
     port.send(server.port)
     server.wait()

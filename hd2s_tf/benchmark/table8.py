@@ -6,6 +6,10 @@ import tempfile
 import numpy as np
 
 from hd2s_tf.benchmark import measure
+from hd2s_tf.inference.predict_fn import ModelPredictFn
+from hd2s_tf.inference.predictor import predict_video
+from hd2s_tf.models import weight_files
+from hd2s_tf.models.hd2s import HD2S
 from hd2s_tf.models.presets import PRESETS
 
 _FRAMES, _SIZE = 48, (360, 640)
@@ -29,10 +33,6 @@ def run() -> dict[str, dict]:
 
 
 def _one(preset: str, precision: str) -> dict:
-    from hd2s_tf.inference.predictor import ModelPredictFn, predict_video
-    from hd2s_tf.models import weight_files
-    from hd2s_tf.models.hd2s import HD2S
-
     model = HD2S.from_preset(preset, weights=None)
     with tempfile.TemporaryDirectory() as folder:
         path = pathlib.Path(folder, f"model{weight_files.SUFFIX}")

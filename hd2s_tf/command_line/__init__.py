@@ -54,7 +54,9 @@ def _status(main: Callable[[], None], argv: list[str]) -> int:
             raise BadInputError(f"unexpected argument {argv[1]!r}: everything is given by flags, see --help")
         main()
     except BadInputError as error:
-        _say(str(error))
+        # Libraries name the argument that helps; only a tool knows whether it has the flag.
+        has_flag = error.remedy is not None and error.remedy in flags.FLAGS
+        _say(f"{error}: give --{error.remedy} to proceed all the same" if has_flag else str(error))
         return BAD_INPUT
     except RunError as error:
         _say(str(error))

@@ -1,5 +1,6 @@
 """Prepared data as batches of clips: for training, a pure function of seed and step; for validation, in order."""
 
+import dataclasses
 import os
 import re
 from collections.abc import Iterable, Iterator, Sequence
@@ -14,50 +15,62 @@ from hd2s_tf.data.augmentation import Augmentation
 from hd2s_tf.errors import BadInputError, RunError
 from hd2s_tf.models.presets import CLIP_FRAMES, FRAME_SIZE
 
-SAMPLINGS = ("windows", "videos")
+WINDOWS, VIDEOS = UNITS = ("windows", "videos")
 
 
-def clips(
-    dataset: records.Dataset,
-    *,
-    batch_size: int,
-    seed: int,
-    start_step: int = 0,
-    clip_frames: int = CLIP_FRAMES,
-    size: tuple[int, int] = FRAME_SIZE,
-    augmentation: Augmentation = Augmentation(),  # noqa: B008
-    sampling: str = "windows",
-    domain: int = 0,
-    labelled: bool = True,
-) -> tf.data.Dataset:
-    """Endless training batches of one data set; see `in_turn`, of which this is the case of one."""
-    return in_turn(
-        [dataset],
-        domains=[domain],
-        batch_size=batch_size,
-        seed=seed,
-        start_step=start_step,
-        clip_frames=clip_frames,
-        size=size,
-        augmentation=augmentation,
-        sampling=sampling,
-        labelled=labelled,
-    )
+@dataclasses.dataclass(frozen=True)
+class Sampling:
+    """How clips are drawn.
+
+    Attributes:
+      batch_size: clips in a batch.
+      seed: of every choice.
+      clip_frames: T.
+      size: (height, width) of clips and maps.
+      augmentation: see `Augmentation`.
+      unit: what is equally likely within a data set: "windows", or "videos" and then every window of the one drawn.
+
+    Raises:
+      BadInputError: no such unit.
+    """
+
+    batch_size: int
+    seed: int = 0
+    clip_frames: int = CLIP_FRAMES
+    size: tuple[int, int] = FRAME_SIZE
+    augmentation: Augmentation = Augmentation()
+    unit: str = WINDOWS
+
+    def __post_init__(self) -> None:
+        if self.unit not in UNITS:
+            raise BadInputError(f"sampling is {self.unit!r}: it is one of {', '.join(UNITS)}")
 
 
-def in_turn(
+@dataclasses.dataclass(frozen=True)
+class Share:
+    """A part of every batch, of which nothing else is read.
+
+    Attributes:
+      index, count: it is the index-th of `count` equal parts; `count` divides the batch size.
+      replicas: number of equal batches that the part arrives in.
+    """
+
+    index: int = 0
+    count: int = 1
+    replicas: int = 1
+
+
+WHOLE = Share()
+
+
+def training_batches(
     datasets: Sequence[records.Dataset],
+    sampling: Sampling,
     *,
-    domains: Sequence[int],
-    batch_size: int,
-    seed: int,
+    domains: Sequence[int] | None = None,
     start_step: int = 0,
-    clip_frames: int = CLIP_FRAMES,
-    size: tuple[int, int] = FRAME_SIZE,
-    augmentation: Augmentation = Augmentation(),  # noqa: B008
-    sampling: str = "windows",
     labelled: bool = True,
-    share: tuple[int, int] = (0, 1),
+    share: Share = WHOLE,
 ) -> tf.data.Dataset:
     """Endless training batches: step n is of data set n modulo their number, so a batch holds one domain.
 
@@ -67,59 +80,55 @@ def in_turn(
 
     Args:
       datasets: at least one.
-      domains: int for each.
-      batch_size: clips in a batch.
-      seed: of every choice.
+      sampling: how clips are drawn.
+      domains: int for each data set; 0 for all of them if not given.
       start_step: the first batch.
-      clip_frames: T.
-      size: (height, width) of clips and maps.
-      augmentation: see `Augmentation`.
-      sampling: "windows" if every window of a data set is equally likely, "videos" if every video is.
       labelled: whether windows must have a ground truth.
-      share: (i, n) for the i-th of n equal parts of every batch, and only that is read; n must divide `batch_size`.
+      share: which part of every batch to make.
 
     Returns:
       A data set of dicts: clip float32 [B,T,H,W,3] in [-1,1], domain int32 [B] and, if labelled, saliency_map float32
       [B,H,W] in [0,1] and fixation_map bool [B,H,W].
 
     Raises:
-      BadInputError: a data set without windows, or an unknown sampling.
+      BadInputError: a data set without windows.
     """
-    samplers = [_Sampler(dataset, clip_frames, sampling, labelled) for dataset in datasets]
+    windows = [_Windows(dataset, sampling, labelled) for dataset in datasets]
+    domains = [0] * len(datasets) if domains is None else domains
+    batch_size, size = sampling.batch_size, sampling.size
 
     def draw(example: np.ndarray) -> list[np.ndarray]:
-        step = int(example) // batch_size
-        generator = np.random.default_rng((seed, int(example)))
-        turn = step % len(samplers)
-        values = _example(samplers[turn].draw(generator, augmentation), size, augmentation, generator)
-        return [*values, np.int32(domains[turn])]
+        turn = int(example) // batch_size % len(windows)
+        generator = np.random.default_rng((sampling.seed, int(example)))
+        video, indices = windows[turn].draw(generator)
+        return [*_example(video, indices, size, sampling.augmentation, generator), np.int32(domains[turn])]
 
     def load(example: tf.Tensor) -> dict[str, tf.Tensor]:
         types = (tf.uint8, tf.float32, tf.bool, tf.int32)
         clip, saliency_map, fixation_map, domain = tf.numpy_function(draw, [example], types)
-        clip = preprocessing.scale(tf.ensure_shape(clip, (clip_frames, *size, 3)))
+        clip = preprocessing.scale(tf.ensure_shape(clip, (sampling.clip_frames, *size, 3)))
         batch = {"clip": clip, "domain": tf.ensure_shape(domain, ())}
         if labelled:
             batch["saliency_map"] = tf.ensure_shape(saliency_map, size)
             batch["fixation_map"] = tf.ensure_shape(fixation_map, size)
         return batch
 
-    size_of_share = batch_size // share[1]
+    part = batch_size // share.count
 
     def examples_of(step: tf.Tensor) -> tf.data.Dataset:
-        first = step * batch_size + share[0] * size_of_share
-        return tf.data.Dataset.range(first, first + size_of_share)
+        first = step * batch_size + share.index * part
+        return tf.data.Dataset.range(first, first + part)
 
     examples = tf.data.Dataset.range(start_step, np.iinfo(np.int64).max // batch_size).flat_map(examples_of)
     loaded = examples.map(load, num_parallel_calls=os.cpu_count(), deterministic=True)
-    return loaded.batch(size_of_share, drop_remainder=True)
+    return loaded.batch(part // share.replicas, drop_remainder=True)
 
 
-def with_target(source: tf.data.Dataset, target: tf.data.Dataset) -> tf.data.Dataset:
+def paired_with_target(source: tf.data.Dataset, target: tf.data.Dataset) -> tf.data.Dataset:
     """Pairs the batches of labelled clips with those of unlabelled ones, step for step, for domain adaptation.
 
     Args:
-      source, target: of `in_turn`, with `labelled` and without, from the same step on.
+      source, target: of `training_batches`, with `labelled` and without, from the same step on.
 
     Returns:
       A data set of dicts: source and target, a batch each.
@@ -127,8 +136,8 @@ def with_target(source: tf.data.Dataset, target: tf.data.Dataset) -> tf.data.Dat
     return tf.data.Dataset.zip({"source": source, "target": target})
 
 
-def checked(batches: Iterable[dict]) -> Iterator[dict]:
-    """The batches of a data set above; where a shard is damaged, the `RunError` that names it.
+def with_run_errors(batches: Iterable[dict]) -> Iterator[dict]:
+    """Yields the batches of a data set above; where a shard is damaged, raises the `RunError` that names it.
 
     Raises:
       RunError: see `records.Video.read`; TensorFlow wraps it in an error with a traceback.
@@ -154,7 +163,7 @@ def evaluation_clips(
     """Every n-th window of every video in order, once; the last batch may be smaller.
 
     Returns:
-      A data set of dicts as of `in_turn`, and video (its name) and frame (the window's last one, int64).
+      A data set of dicts as of `training_batches`, and video (its name) and frame (the window's last one, int64).
     """
     windows = [
         (index, frame)
@@ -165,8 +174,8 @@ def evaluation_clips(
 
     def read(index: np.ndarray, frame: np.ndarray) -> list[np.ndarray]:
         video = dataset.videos[int(index)]
-        frames = video.read(_indices(int(frame), video.frame_count, clip_frames))
-        return _example(frames, size, Augmentation(flip=False), np.random.default_rng(0))
+        indices = _indices(int(frame), video.frame_count, clip_frames)
+        return _example(video, indices, size, Augmentation(flip=False), np.random.default_rng(0))
 
     def load(index: tf.Tensor, frame: tf.Tensor) -> dict[str, tf.Tensor]:
         clip, saliency_map, fixation_map = tf.numpy_function(read, [index, frame], (tf.uint8, tf.float32, tf.bool))
@@ -203,53 +212,53 @@ def _indices(last: int, frame_count: int, clip_frames: int) -> np.ndarray:
     return np.arange(last - clip_frames + 1, last + 1)
 
 
-class _Sampler:
-    """Draws windows of a data set."""
+class _Windows:
+    """The windows of a data set, to draw from."""
 
-    def __init__(self, dataset: records.Dataset, clip_frames: int, sampling: str, labelled: bool) -> None:
-        if sampling not in SAMPLINGS:
-            raise BadInputError(f"sampling is {sampling!r}: it is one of {', '.join(SAMPLINGS)}")
-        self._clip_frames, self._by_video = clip_frames, sampling == "videos"
-        ends = ((video, _ends(video, clip_frames, labelled)) for video in dataset.videos)
-        self._windows = [(video, frames) for video, frames in ends if len(frames)]
-        if not self._windows:
+    def __init__(self, dataset: records.Dataset, sampling: Sampling, labelled: bool) -> None:
+        self._sampling = sampling
+        ends = ((video, _ends(video, sampling.clip_frames, labelled)) for video in dataset.videos)
+        self._ends_of_videos = [(video, frames) for video, frames in ends if len(frames)]
+        if not self._ends_of_videos:
             raise BadInputError(f"{dataset.folder}: no video has a {'labelled ' if labelled else ''}window")
-        self._ends = np.cumsum([len(frames) for _, frames in self._windows])
+        self._counted = np.cumsum([len(frames) for _, frames in self._ends_of_videos])
 
-    def draw(self, generator: np.random.Generator, augmentation: Augmentation) -> list[records.FrameRecord]:
-        if self._by_video:
-            video, frames = self._windows[generator.integers(len(self._windows))]
+    def draw(self, generator: np.random.Generator) -> tuple[records.Video, np.ndarray]:
+        """Draws a window: its video and its frames' indices, int64 [T]."""
+        if self._sampling.unit == VIDEOS:
+            video, frames = self._ends_of_videos[generator.integers(len(self._ends_of_videos))]
             last = int(frames[generator.integers(len(frames))])
         else:
-            number = int(generator.integers(self._ends[-1]))
-            position = int(np.searchsorted(self._ends, number, side="right"))
-            video, frames = self._windows[position]
+            number = int(generator.integers(self._counted[-1]))
+            position = int(np.searchsorted(self._counted, number, side="right"))
+            video, frames = self._ends_of_videos[position]
             # Counted from the end of this video's windows.
-            last = int(frames[number - self._ends[position]])
-        if video.frame_count < self._clip_frames:
-            return video.read(_indices(last, video.frame_count, self._clip_frames))
-        return video.read(
-            augmentations.draw_frames(augmentation, generator, last, video.frame_count, self._clip_frames)
-        )
+            last = int(frames[number - self._counted[position]])
+        clip_frames = self._sampling.clip_frames
+        if video.frame_count < clip_frames:
+            return video, _indices(last, video.frame_count, clip_frames)
+        augmentation = self._sampling.augmentation
+        return video, augmentations.draw_frames(augmentation, generator, last, video.frame_count, clip_frames)
 
 
 def _example(
-    frames: list[records.FrameRecord],
+    video: records.Video,
+    indices: np.ndarray,
     size: tuple[int, int],
     augmentation: Augmentation,
     generator: np.random.Generator,
 ) -> list[np.ndarray]:
-    """Clip, saliency map and fixation map of a window's records, augmented."""
-    target = frames[-1]
-    decoded: dict[int, np.ndarray] = {}
-    for frame in frames:
-        if id(frame) not in decoded:
-            decoded[id(frame)] = cv2.imdecode(np.frombuffer(frame.image, np.uint8), cv2.IMREAD_COLOR)
-    stored = next(iter(decoded.values())).shape[:2]
-    truth = np.zeros(stored, np.uint8)
+    """Reads a window and augments it: clip uint8 RGB [T,H,W,3], saliency map float32 [H,W], fixation map bool [H,W]."""
+    # A frame that comes several times is read and decoded once.
+    distinct, places = np.unique(indices, return_inverse=True)
+    frames = video.read(distinct)
+    target = frames[places[-1]]
+    images = [cv2.imdecode(np.frombuffer(frame.image, np.uint8), cv2.IMREAD_COLOR) for frame in frames]
+    truth = np.zeros(images[0].shape[:2], np.uint8)
     if target.saliency_map:
         truth = cv2.imdecode(np.frombuffer(target.saliency_map, np.uint8), cv2.IMREAD_GRAYSCALE)
-    crop = augmentations.draw_crop(augmentation, generator, truth, still=len(decoded) == 1)
+    crop = augmentations.draw_crop(augmentation, generator, truth, still=len(images) == 1)
+    colours = augmentations.draw_colours(augmentation, generator, float(images[places[0]].mean()))
 
     def cut(image: np.ndarray, progress: float) -> np.ndarray:
         if crop.size == (1.0, 1.0):
@@ -257,16 +266,13 @@ def _example(
         position = np.array(crop.first) + (np.array(crop.last) - crop.first) * progress
         return augmentations.crop_frame(image, position, crop.size, size)
 
-    colours = augmentations.draw_colours(augmentation, generator, float(next(iter(decoded.values())).mean()))
-    clip = np.empty((len(frames), *size, 3), np.uint8)
-    made: dict[int, int] = {}
-    for index, frame in enumerate(frames):
-        if crop.first == crop.last and id(frame) in made:
-            clip[index] = clip[made[id(frame)]]
-            continue
-        made[id(frame)] = index
-        image = cv2.cvtColor(cut(decoded[id(frame)], index / (len(frames) - 1)), cv2.COLOR_BGR2RGB)
-        clip[index] = augmentations.change_colours(image, colours)
+    def finish(image: np.ndarray, progress: float) -> np.ndarray:
+        return augmentations.change_colours(cv2.cvtColor(cut(image, progress), cv2.COLOR_BGR2RGB), colours)
+
+    if crop.first == crop.last:
+        clip = np.stack([finish(image, 1.0) for image in images])[places]
+    else:
+        clip = np.stack([finish(images[place], index / (len(places) - 1)) for index, place in enumerate(places)])
     saliency_map = cut(truth, 1.0)
     points = (target.fixations - np.array(crop.last, np.float32)) / np.array(crop.size, np.float32)
     fixation_map = fixations.to_map(points, size)

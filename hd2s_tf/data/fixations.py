@@ -7,7 +7,7 @@ import numpy as np
 import scipy.io
 
 from hd2s_tf import files
-from hd2s_tf.data import video
+from hd2s_tf.data import images
 from hd2s_tf.errors import BadInputError
 
 # The variable that holds the map in DHF1K's .mat files.
@@ -21,7 +21,7 @@ def read_fixation_map(path: str) -> np.ndarray:
     Raises:
       BadInputError: the file cannot be read or holds no map.
     """
-    fixation_map = _read_matlab(path) if path.lower().endswith(".mat") else video.read_map(path)
+    fixation_map = _read_matlab(path) if path.lower().endswith(".mat") else images.read_map(path)
     return np.asarray(fixation_map) > 0
 
 

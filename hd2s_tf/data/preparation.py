@@ -12,7 +12,6 @@ import hashlib
 import json
 import multiprocessing
 import os
-import threading
 from collections.abc import Iterable, Iterator, Sequence
 
 import cv2
@@ -20,13 +19,11 @@ import numpy as np
 import tqdm
 from absl import logging
 
-from hd2s_tf import files
-from hd2s_tf.data import fixations, layouts, preprocessing, records, video
+from hd2s_tf import files, processes
+from hd2s_tf.data import images, layouts, preprocessing, records
 from hd2s_tf.errors import BadInputError, RunError
 
 _SHARD_FRAMES = 1000
-# A map may be that much wider or narrower than its frame before it is taken for another one's.
-_ASPECT_TOLERANCE = 0.05
 # Headers estimate; a video is damaged if it lacks a larger share of the frames that its header claims.
 _LOST_FRAMES = 0.05
 
@@ -60,7 +57,7 @@ def prepare(
     split: str = "all",
     name: str | None = None,
     options: Options = Options(),  # noqa: B008
-    choice: layouts.Choice = layouts.Choice(),  # noqa: B008
+    validation: layouts.ValidationSplit = layouts.ValidationSplit(),  # noqa: B008
     workers: int = 0,
     skip_bad: bool = False,
 ) -> dict[str, dict]:
@@ -72,7 +69,7 @@ def prepare(
       split: one of `layouts.SPLITS`, or "all".
       name: the data set's; the input folder's name if None.
       options: of the shards.
-      choice: of validation videos.
+      validation: which training videos become validation.
       workers: processes; 0 for one on each core, 1 to stay in this one.
       skip_bad: whether to leave out broken videos and go on.
 
@@ -84,17 +81,18 @@ def prepare(
       RunError: writing failed.
     """
     options.check()
-    videos, problems = layouts.read_layout(layout, input_dir, choice)
-    splits = [split] if split != "all" else list(dict.fromkeys(record.split for record in videos))
-    if any(wanted not in layouts.SPLITS for wanted in splits):
-        raise BadInputError(f"no split {split!r}: the splits are {', '.join(layouts.SPLITS)} and all")
+    videos, problems = layouts.read_layout(layout, input_dir, validation)
+    if split == "all":
+        splits = list(dict.fromkeys(record.split for record in videos))
+    else:
+        splits = [split := layouts.split_named(split)]
     problems = [problem for problem in problems if split in (problem.split, "all")]
     _report(problems, skip_bad)
     information = {
         "format": records.FORMAT,
         "name": name or os.path.basename(os.path.normpath(input_dir)),  # noqa: PTH119
         "layout": layout,
-        "options": {**dataclasses.asdict(options), "validation": dataclasses.asdict(choice)},
+        "options": {**dataclasses.asdict(options), "validation": dataclasses.asdict(validation)},
     }
     written = {}
     for wanted in splits:
@@ -183,14 +181,9 @@ def _executor(workers: int) -> concurrent.futures.Executor:
 def _start_worker() -> None:
     """A worker uses one core, and ends with its parent even where that is killed."""
     cv2.setNumThreads(1)
-    threading.Thread(target=_follow_parent, daemon=True).start()
+    processes.end_with_parent()
     # Its results are sent by then; tensorflow-io's file systems would abort while the process shuts down.
     atexit.register(os._exit, 0)
-
-
-def _follow_parent() -> None:
-    multiprocessing.parent_process().join()
-    os._exit(1)
 
 
 def _groups(videos: list[layouts.VideoRecord]) -> Iterator[list[layouts.VideoRecord]]:
@@ -200,7 +193,7 @@ def _groups(videos: list[layouts.VideoRecord]) -> Iterator[list[layouts.VideoRec
     for record in videos:
         group.append(record)
         # An unlabelled video's length is not known without opening it; it gets a shard of its own.
-        frames += len(record.map_paths) or _SHARD_FRAMES
+        frames += len(record.labels.frame_names) if record.labels else _SHARD_FRAMES
         if frames >= _SHARD_FRAMES:
             yield group
             group, frames = [], 0
@@ -265,12 +258,7 @@ def _append(data: bytearray, frames: Iterable[records.FrameRecord]) -> dict:
 
 def _fingerprint(videos: list[layouts.VideoRecord], options: Options) -> str:
     """What a shard is made of, so that one left by another preparation is not taken for this one's."""
-    sizes = {}
-    for record in videos:
-        frames = [record.frames] if isinstance(record.frames, str) else record.frames
-        for path in (*frames, *record.map_paths, *record.fixation_paths):
-            sizes[path] = files.file_size(path)
-    text = json.dumps([[dataclasses.asdict(record) for record in videos], dataclasses.asdict(options), sizes])
+    text = json.dumps([[record.fingerprint() for record in videos], dataclasses.asdict(options)])
     return hashlib.sha256(text.encode()).hexdigest()
 
 
@@ -292,37 +280,22 @@ def _finished(stem: str, made_of: str) -> dict | None:
 def _frames(record: layouts.VideoRecord, options: Options) -> Iterator[records.FrameRecord]:
     size = options.height, options.width
     source = record.open()
+    labelled = len(record.labels.frame_names) if record.labels else 0
     count = 0
     for index, frame in enumerate(source):
         count += 1
-        if record.map_paths and index >= len(record.map_paths):
-            raise BadInputError(f"{source.path}: more frames than the {len(record.map_paths)} maps")
-        image = cv2.cvtColor(preprocessing.resize(frame, size), cv2.COLOR_RGB2BGR)
-        jpeg = cv2.imencode(".jpg", image, (cv2.IMWRITE_JPEG_QUALITY, options.jpeg_quality))[1].tobytes()
-        yield records.FrameRecord(jpeg, _map(record, index, frame.shape[:2], size), _points(record, index))
-    if record.map_paths and count != len(record.map_paths):
-        raise BadInputError(f"{source.path}: {count} frames can be read, but there are {len(record.map_paths)} maps")
+        if labelled and index >= labelled:
+            raise BadInputError(f"{source.path}: more frames than the {labelled} maps")
+        jpeg = images.jpeg(preprocessing.resize(frame, size), options.jpeg_quality)
+        if not labelled:
+            yield records.FrameRecord(jpeg, b"", np.zeros((0, 2), np.float32))
+            continue
+        truth = record.labels.read(index, frame.shape[:2])
+        saliency_map = preprocessing.resize(truth.saliency_map, size)
+        # A map that is all black is no ground truth.
+        png = images.png(saliency_map) if saliency_map.any() else b""
+        yield records.FrameRecord(jpeg, png, truth.fixations)
+    if labelled and count != labelled:
+        raise BadInputError(f"{source.path}: {count} frames can be read, but there are {labelled} maps")
     if count < (1 - _LOST_FRAMES) * source.frame_count:
         raise BadInputError(f"{source.path}: truncated or damaged: {count} of {source.frame_count} frames can be read")
-
-
-def _map(record: layouts.VideoRecord, index: int, frame_size: tuple[int, int], size: tuple[int, int]) -> bytes:
-    """The ground truth as PNG; empty where there is none or it is all black."""
-    if not record.map_paths:
-        return b""
-    path = record.map_paths[index]
-    saliency_map = video.read_map(path)
-    aspects = [height / width for height, width in (saliency_map.shape, frame_size)]
-    if abs(aspects[0] / aspects[1] - 1) > _ASPECT_TOLERANCE:
-        raise BadInputError(
-            f"{path}: the map is {saliency_map.shape[1]}x{saliency_map.shape[0]}, "
-            f"its frame {frame_size[1]}x{frame_size[0]}: another aspect"
-        )
-    resized = preprocessing.resize(saliency_map, size)
-    return video.png_bytes(resized) if resized.any() else b""
-
-
-def _points(record: layouts.VideoRecord, index: int) -> np.ndarray:
-    if not record.fixation_paths:
-        return np.zeros((0, 2), np.float32)
-    return fixations.points(fixations.read_fixation_map(record.fixation_paths[index]))

@@ -18,6 +18,7 @@ import numpy as np
 import tensorflow as tf
 
 from hd2s_tf import files
+from hd2s_tf.data import images
 from hd2s_tf.errors import BadInputError, RunError
 
 DATASET, INDEX_SUFFIX, SHARD_SUFFIX = "dataset.json", ".index.json", ".tfrecord"
@@ -39,6 +40,14 @@ class FrameRecord:
     image: bytes
     saliency_map: bytes
     fixations: np.ndarray
+
+    def decode_image(self) -> np.ndarray:
+        """The frame, uint8 RGB [H,W,3]."""
+        return images.from_jpeg(self.image)
+
+    def decode_map(self) -> np.ndarray | None:
+        """The ground truth, uint8 [H,W]; None for a frame without."""
+        return images.from_png(self.saliency_map) if self.saliency_map else None
 
 
 def write_frame(record: FrameRecord) -> bytes:

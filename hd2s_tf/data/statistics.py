@@ -1,11 +1,11 @@
 """What prepared data sets look like: lengths, fixations, centre bias (the paper's figure 3), and a picture of clips."""
 
-import io
 from collections.abc import Sequence
 
 import cv2
 import numpy as np
 
+from hd2s_tf import plotting
 from hd2s_tf.data import clips, preprocessing, records
 
 _MAP_SIZE = (72, 128)
@@ -29,9 +29,9 @@ def measure(dataset: records.Dataset) -> tuple[dict, np.ndarray]:
     for video in dataset.videos:
         count = min(video.frame_count, _FRAMES_PER_VIDEO)
         for frame in video.read(np.unique(np.linspace(0, video.frame_count - 1, count).astype(int))):
-            if frame.saliency_map:
+            stored = frame.decode_map()
+            if stored is not None:
                 fixation_counts.append(len(frame.fixations))
-                stored = cv2.imdecode(np.frombuffer(frame.saliency_map, np.uint8), cv2.IMREAD_GRAYSCALE)
                 resized = preprocessing.resize(stored.astype(np.float32), _MAP_SIZE)
                 total += resized / max(float(resized.sum()), 1e-9)
     lengths = [video.frame_count for video in dataset.videos]
@@ -48,9 +48,7 @@ def measure(dataset: records.Dataset) -> tuple[dict, np.ndarray]:
 
 def picture(measured: dict[str, tuple[dict, np.ndarray]]) -> bytes:
     """A PNG with a row for each set: the histogram of lengths and the mean map."""
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(11, 2.6 * len(measured) + 0.4), layout="constrained")
+    figure = plotting.new_figure(11, 2.6 * len(measured) + 0.4)
     axes = figure.subplots(len(measured), 2, squeeze=False, width_ratios=(1.4, 1))
     for (histogram, image), (name, (values, mean_map)) in zip(axes, measured.items(), strict=True):
         histogram.hist(values["lengths"], bins=min(30, max(5, len(set(values["lengths"])))), color="#4878cf")
@@ -60,9 +58,7 @@ def picture(measured: dict[str, tuple[dict, np.ndarray]]) -> bytes:
         image.set_axis_off()
         fixations = values["fixations_per_frame"]
         image.set_title(f"mean map; {fixations['mean']:.1f} fixations a frame", fontsize=10)
-    buffer = io.BytesIO()
-    figure.savefig(buffer, format="png", dpi=100)
-    return buffer.getvalue()
+    return plotting.png_bytes(figure)
 
 
 def clips_picture(datasets: Sequence[records.Dataset], seed: int = 0) -> np.ndarray:
@@ -70,7 +66,7 @@ def clips_picture(datasets: Sequence[records.Dataset], seed: int = 0) -> np.ndar
     rows = []
     for dataset in datasets:
         labelled = dataset.labelled
-        batch = next(iter(clips.clips(dataset, batch_size=_SHOWN_CLIPS, seed=seed, labelled=labelled)))
+        batch = next(iter(clips.training_batches([dataset], clips.Sampling(_SHOWN_CLIPS, seed), labelled=labelled)))
         for index in range(_SHOWN_CLIPS):
             frames = [np.uint8((batch["clip"][index, frame].numpy() + 1) * 127.5) for frame in _SHOWN_FRAMES]
             if labelled:

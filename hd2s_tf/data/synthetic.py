@@ -9,7 +9,7 @@ import tempfile
 import cv2
 import numpy as np
 
-from hd2s_tf.data import layouts, preparation, video
+from hd2s_tf.data import images, layouts, preparation
 
 
 def write_videos(
@@ -50,7 +50,7 @@ def _write_truth(folder: pathlib.Path, name: str, centre: np.ndarray, size: tupl
     fixation_map[tuple(np.int64(centre))] = 255
     for kind, image in (("maps", saliency_map), ("fixation", fixation_map)):
         (folder / kind).mkdir(parents=True, exist_ok=True)
-        (folder / kind / name).write_bytes(video.png_bytes(image))
+        (folder / kind / name).write_bytes(images.png(image))
 
 
 @functools.cache
@@ -63,7 +63,7 @@ def prepared() -> str:
         "dhf1k",
         str(folder / "generated"),
         str(folder / "prepared"),
-        choice=layouts.Choice(names=("0004",)),
+        validation=layouts.ValidationSplit(names=("0004",)),
         workers=1,
     )
     return str(folder / "prepared")

@@ -1,11 +1,9 @@
-"""Decodes videos, folders of frames and images one frame at a time, and writes videos and PNG maps."""
+"""Decodes videos, folders of frames and images one frame at a time, and writes videos."""
 
 import dataclasses
 import os
 import pathlib
-import struct
 import tempfile
-import zlib
 from collections.abc import Iterator
 
 import cv2
@@ -13,14 +11,13 @@ import numpy as np
 from absl import logging
 
 from hd2s_tf import files
+from hd2s_tf.data import images
 from hd2s_tf.errors import BadInputError
 
-IMAGE_SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".webp", ".tif", ".tiff"})
 VIDEO_SUFFIXES = frozenset({".avi", ".mp4", ".mov", ".mkv", ".webm", ".m4v", ".mpg", ".mpeg", ".wmv"})
 # H.264 plays everywhere; MPEG-4 part 2 is in every build of OpenCV (its VP9 encoder takes 0.2 s a frame).
 _CODECS = ("avc1", "mp4v")
 _DEFAULT_FRAME_RATE = 25.0
-_PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 
 # What these libraries find wrong with a file reaches the user as an exception that names it.
 os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")
@@ -55,7 +52,7 @@ class FrameSource:
 
     def _images(self) -> Iterator[np.ndarray]:
         for path in self.image_paths:
-            image = read_image(path)
+            image = images.read_image(path)
             if image.shape[:2] != self.size:
                 raise BadInputError(
                     f"{path}: the frame is {image.shape[1]}x{image.shape[0]}, "
@@ -64,7 +61,7 @@ class FrameSource:
             yield image
 
     def _video(self) -> Iterator[np.ndarray]:
-        with _local_copy(self.path) as local:
+        with files.local_copy(self.path) as local:
             capture = cv2.VideoCapture(local)
             count = 0
             try:
@@ -90,31 +87,37 @@ def open_frames(path: str | os.PathLike) -> FrameSource:
     """
     path = os.fspath(path)
     if files.is_folder(path):
-        names = [name for name in files.list_folder(path) if pathlib.PurePath(name).suffix.lower() in IMAGE_SUFFIXES]
+        names = [
+            name for name in files.list_folder(path) if pathlib.PurePath(name).suffix.lower() in images.IMAGE_SUFFIXES
+        ]
         if not names:
             raise BadInputError(f"{path}: the folder holds no images")
-        return open_images(tuple(files.join(path, name) for name in names))
+        return open_images(tuple(files.join(path, name) for name in names), path)
     if not files.exists(path):
         raise BadInputError(f"{path}: no such file or folder")
     if files.file_size(path) == 0:
         raise BadInputError(f"{path}: the file is empty")
-    if pathlib.PurePath(path).suffix.lower() in IMAGE_SUFFIXES:
+    if images.has_image_suffix(path):
         return open_images((path,))
     return _open_video(path)
 
 
-def open_images(image_paths: tuple[str, ...]) -> FrameSource:
+def open_images(image_paths: tuple[str, ...], path: str | None = None) -> FrameSource:
     """Opens image files in the order given.
+
+    Args:
+      image_paths: at least one.
+      path: what the source is called; the first image if None.
 
     Raises:
       BadInputError: the first one cannot be read.
     """
-    size = read_image(image_paths[0]).shape[:2]
-    return FrameSource(os.path.dirname(image_paths[0]), size, _DEFAULT_FRAME_RATE, len(image_paths), image_paths)  # noqa: PTH120
+    size = images.read_image(image_paths[0]).shape[:2]
+    return FrameSource(path or image_paths[0], size, _DEFAULT_FRAME_RATE, len(image_paths), image_paths)
 
 
 def _open_video(path: str) -> FrameSource:
-    with _local_copy(path) as local:
+    with files.local_copy(path) as local:
         capture = cv2.VideoCapture(local)
         try:
             decoded, frame = capture.read()
@@ -130,84 +133,6 @@ def _open_video(path: str) -> FrameSource:
         frame_rate if np.isfinite(frame_rate) and 0 < frame_rate <= 1000 else _DEFAULT_FRAME_RATE,
         int(claimed) if np.isfinite(claimed) and claimed > 0 else 0,
     )
-
-
-class _local_copy:  # noqa: N801
-    """A local path for a file that may be remote: OpenCV decodes videos from local files only."""
-
-    def __init__(self, path: str) -> None:
-        self._path = path
-        self._copy: str | None = None
-
-    def __enter__(self) -> str:
-        if not files.is_remote(self._path):
-            return self._path
-        handle, self._copy = tempfile.mkstemp(suffix=pathlib.PurePath(self._path).suffix)
-        os.close(handle)
-        files.copy(self._path, self._copy)
-        return self._copy
-
-    def __exit__(self, *_: object) -> None:
-        if self._copy:
-            pathlib.Path(self._copy).unlink()
-
-
-def read_image(path: str) -> np.ndarray:
-    """Reads an image file as uint8 RGB [H,W,3].
-
-    Raises:
-      BadInputError: the file is missing, empty or not an image.
-    """
-    return cv2.cvtColor(_decode(path, cv2.IMREAD_COLOR), cv2.COLOR_BGR2RGB)
-
-
-def read_map(path: str) -> np.ndarray:
-    """Reads a saliency or fixation map stored as an image, uint8 [H,W].
-
-    Raises:
-      BadInputError: the file is missing, empty or not an image.
-    """
-    return _decode(path, cv2.IMREAD_GRAYSCALE)
-
-
-def _decode(path: str, mode: int) -> np.ndarray:
-    data = files.read_bytes(path)
-    if not data:
-        raise BadInputError(f"{path}: the file is empty")
-    if data.startswith(_PNG_SIGNATURE) and _is_damaged(data):
-        raise BadInputError(f"{path}: not an image that can be decoded: truncated or damaged")
-    try:
-        image = cv2.imdecode(np.frombuffer(data, np.uint8), mode)
-    except cv2.error as error:
-        # OpenCV's limit on the number of pixels, for one.
-        raise BadInputError(f"{path}: not an image that can be decoded: {error.err}") from error
-    if image is None:
-        raise BadInputError(f"{path}: not an image that can be decoded")
-    return image
-
-
-def _is_damaged(png: bytes) -> bool:
-    """Whether a chunk of a PNG fails its checksum; the decoder prints such a thing, or passes over it."""
-    start = len(_PNG_SIGNATURE)
-    while start + 12 <= len(png):
-        (length,) = struct.unpack_from(">I", png, start)
-        end = start + 8 + length
-        if end + 4 > len(png) or zlib.crc32(png[start + 4 : end]) != struct.unpack_from(">I", png, end)[0]:
-            return True
-        if png[start + 4 : start + 8] == b"IEND":
-            return False
-        start = end + 4
-    return True
-
-
-def png_bytes(image: np.ndarray) -> bytes:
-    """Encodes uint8 [H,W] (gray) or [H,W,3] (RGB) as PNG."""
-    if image.ndim == 3:
-        image = cv2.cvtColor(image, cv2.COLOR_RGB2BGR)
-    encoded, data = cv2.imencode(".png", image)
-    if not encoded:
-        raise ValueError(f"OpenCV cannot encode an image of shape {image.shape} and type {image.dtype}")
-    return data.tobytes()
 
 
 class VideoWriter:

@@ -27,8 +27,7 @@ from hd2s_tf.evaluation.predictions import (
 )
 from hd2s_tf.evaluation.protocol import Protocol
 from hd2s_tf.evaluation.submission import Submission
-from hd2s_tf.inference import remote
-from hd2s_tf.inference.predictor import load_predict_fn
+from hd2s_tf.inference.loading import load_predict_fn
 from hd2s_tf.inference.streams import DEFAULT_BATCH_SIZE
 from hd2s_tf.serving.connection import Connection
 
@@ -163,19 +162,10 @@ def _open_predictor(
             return [video for video in open_videos(data_dir, "train", layout) if video.name not in scored]
 
         return BaselinePredictor(request.target.removeprefix(BASELINE_PREFIX), training), {"weights": request.target}
-    if request.target.startswith(remote.SCHEME):
-        predict_fn = remote.RemotePredictFn(request.target, request.domain, request.connection)
-    else:
-        predict_fn = load_predict_fn(request.target, request.preset, request.domain, request.precision)
-    about = {
-        "weights": predict_fn.weights,
-        "weights_sha256": predict_fn.weights_sha256,
-        "preset": predict_fn.preset,
-        "domain": request.domain,
-        "precision": predict_fn.precision,
-        "smoothing_sigma": predict_fn.smoothing_sigma if request.smoothing_sigma is None else request.smoothing_sigma,
-        "stride": request.stride,
-    }
+    predict_fn = load_predict_fn(request.target, request.preset, request.domain, request.precision, request.connection)
+    about = {**predict_fn.info.to_summary(), "stride": request.stride}
+    if request.smoothing_sigma is not None:
+        about["smoothing_sigma"] = request.smoothing_sigma
     return NetworkPredictor(predict_fn, request.batch_size, request.stride, request.smoothing_sigma), about
 
 

@@ -2,18 +2,14 @@
 
 import dataclasses
 import os
-import pathlib
 from collections.abc import Callable, Iterable, Iterator
 
-import cv2
 import numpy as np
 from absl import logging
 
 from hd2s_tf import files
-from hd2s_tf.data import fixations, layouts, records, video
+from hd2s_tf.data import fixations, layouts, records
 from hd2s_tf.errors import BadInputError
-
-_SPLIT_NAMES = {"training": layouts.TRAIN, "testing": layouts.TEST}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -77,7 +73,7 @@ def open_videos(
 
     Args:
       data_dir: a folder of `tools/prepare_dataset.py`, or a data set's own.
-      split: a name of `layouts.SPLITS`, or "training" or "testing"; a data set's own folder may be asked for "all".
+      split: see `layouts.split_named`; a data set's own folder may be asked for "all".
       layout: of a data set's own folder; None to recognise it.
       names: the videos to open; empty for all.
       unlabelled: whether to open videos without ground truth too.
@@ -86,21 +82,20 @@ def open_videos(
     Raises:
       BadInputError: nothing there that can be opened, or broken videos.
     """
-    split = _SPLIT_NAMES.get(split, split)
+    if split != "all":
+        split = layouts.split_named(split)
     if not files.is_folder(data_dir):
         raise BadInputError(f"{data_dir}: no such folder")
     if files.exists(files.join(data_dir, split, records.DATASET)):
         videos = [_prepared(prepared) for prepared in records.load_dataset(data_dir, split).videos]
     else:
-        layout = layout or _recognise(data_dir)
+        layout = layout or layouts.recognise(data_dir)
         # Validation videos are named when they matter here; nothing is chosen at random.
-        read, problems = layouts.read_layout(layout, data_dir, layouts.Choice(fraction=0))
+        read, problems = layouts.read_layout(layout, data_dir, layouts.ValidationSplit(fraction=0))
         if problems and not allow_broken:
             raise BadInputError(f"{problems[0]} ({len(problems)} such videos): give --allow_missing to leave them out")
         for problem in problems:
             logging.warning("left out: %s", problem)
-        if split not in (*layouts.SPLITS, "all"):
-            raise BadInputError(f"no split {split!r}: the splits are {', '.join(layouts.SPLITS)} and all")
         videos = [_raw(record) for record in read if split in (record.split, "all")]
     videos = [opened for opened in videos if opened.labelled or unlabelled]
     missing = sorted(set(names) - {opened.name for opened in videos})
@@ -114,21 +109,10 @@ def open_videos(
 
 def dataset_name(data_dir: str | os.PathLike, split: str) -> str:
     """What a data set is called: by whoever prepared it, or by its folder."""
-    split = _SPLIT_NAMES.get(split, split)
+    split = layouts.split_named(split) if split != "all" else split
     if files.exists(files.join(data_dir, split, records.DATASET)):
         return records.load_dataset(data_dir, split).name
     return os.fspath(data_dir).rstrip("/").rsplit("/", 1)[-1]
-
-
-def _recognise(data_dir: str | os.PathLike) -> str:
-    if any(files.is_folder(files.join(data_dir, name)) for name in ("annotation", "video")):
-        return "dhf1k"
-    if any(files.is_folder(files.join(data_dir, name)) for name in _SPLIT_NAMES):
-        return "ucf_sports"
-    raise BadInputError(
-        f"{data_dir}: neither prepared data nor a layout that is recognised; --layout is one of "
-        f"{', '.join(layouts.LAYOUTS)}"
-    )
 
 
 def _prepared(prepared: records.Video) -> ScoredVideo:
@@ -136,15 +120,13 @@ def _prepared(prepared: records.Video) -> ScoredVideo:
         return prepared.read(np.array([index]))[0]
 
     def frames() -> Iterator[np.ndarray]:
-        for index in range(prepared.frame_count):
-            image = cv2.imdecode(np.frombuffer(record(index).image, np.uint8), cv2.IMREAD_COLOR)
-            yield cv2.cvtColor(image, cv2.COLOR_BGR2RGB)
+        return (record(index).decode_image() for index in range(prepared.frame_count))
 
     def truth(index: int) -> FrameTruth | None:
         frame = record(index)
-        if not frame.saliency_map:
+        saliency_map = frame.decode_map()
+        if saliency_map is None:
             return None
-        saliency_map = cv2.imdecode(np.frombuffer(frame.saliency_map, np.uint8), cv2.IMREAD_GRAYSCALE)
         return FrameTruth(saliency_map, fixations.to_map(frame.fixations, saliency_map.shape))
 
     def points(index: int) -> np.ndarray:
@@ -155,27 +137,19 @@ def _prepared(prepared: records.Video) -> ScoredVideo:
 
 
 def _raw(record: layouts.VideoRecord) -> ScoredVideo:
-    def points(index: int) -> np.ndarray:
-        if not record.fixation_paths:
-            return np.zeros((0, 2), np.float32)
-        return fixations.points(fixations.read_fixation_map(record.fixation_paths[index]))
+    labels = record.labels
 
     def truth(index: int) -> FrameTruth | None:
-        if not record.map_paths:
+        if labels is None:
             return None
-        saliency_map = video.read_map(record.map_paths[index])
-        if not record.fixation_paths:
-            return FrameTruth(saliency_map, np.zeros(saliency_map.shape, bool))
-        fixation_map = fixations.read_fixation_map(record.fixation_paths[index])
-        if fixation_map.shape != saliency_map.shape:
-            fixation_map = fixations.to_map(fixations.points(fixation_map), saliency_map.shape)
-        return FrameTruth(saliency_map, fixation_map)
+        read = labels.read(index)
+        return FrameTruth(read.saliency_map, fixations.to_map(read.fixations, read.saliency_map.shape))
 
-    if record.map_paths:
-        names = tuple(pathlib.PurePath(path).stem for path in record.map_paths)
-    else:
-        names = _numbers(record.open().frame_count)
-    return ScoredVideo(record.name, bool(record.map_paths), names, record.open, truth, points)
+    def points(index: int) -> np.ndarray:
+        return np.zeros((0, 2), np.float32) if labels is None else labels.read_fixations(index)
+
+    names = _numbers(record.open().frame_count) if labels is None else labels.frame_names
+    return ScoredVideo(record.name, labels is not None, names, record.open, truth, points)
 
 
 def _numbers(frame_count: int) -> tuple[str, ...]:

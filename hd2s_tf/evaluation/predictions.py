@@ -9,13 +9,12 @@ import tqdm
 from absl import logging
 
 from hd2s_tf import files
-from hd2s_tf.data import preprocessing, video
+from hd2s_tf.data import images, preprocessing
 from hd2s_tf.errors import BadInputError
 from hd2s_tf.evaluation.ground_truth import ScoredVideo
 from hd2s_tf.inference import postprocessing
-from hd2s_tf.inference.predictor import PredictFn, predict_video
-from hd2s_tf.inference.windows import window_indices
-from hd2s_tf.models.presets import CLIP_FRAMES, FRAME_SIZE, SMOOTHING_SIGMA
+from hd2s_tf.inference.predict_fn import PredictFn
+from hd2s_tf.inference.predictor import predict_frame, predict_video
 
 BASELINE_PREFIX = "baseline:"
 BASELINES = ("centre", "mean_map", "uniform")
@@ -45,7 +44,7 @@ class PredictedFrame:
         Raises:
           BadInputError: its file is not an image.
         """
-        return self.saliency_map if self.path is None else video.read_map(self.path)
+        return self.saliency_map if self.path is None else images.read_map(self.path)
 
 
 class Predictor(abc.ABC):
@@ -64,10 +63,7 @@ class NetworkPredictor(Predictor):
     """Predictions of a `predict_fn`; the other arguments are `predict_video`'s."""
 
     def __init__(self, predict_fn: PredictFn, batch_size: int, stride: int, smoothing_sigma: float | None) -> None:
-        self._predict_fn = predict_fn
-        if smoothing_sigma is None:
-            smoothing_sigma = getattr(predict_fn, "smoothing_sigma", SMOOTHING_SIGMA)
-        self._smoothing_sigma = smoothing_sigma
+        self._predict_fn, self._smoothing_sigma = predict_fn, smoothing_sigma
         self._options = {"batch_size": batch_size, "stride": stride, "smoothing_sigma": smoothing_sigma}
 
     def frames(self, scored: ScoredVideo) -> Iterator[PredictedFrame]:
@@ -77,16 +73,8 @@ class NetworkPredictor(Predictor):
 
     def example(self, scored: ScoredVideo, index: int) -> list[np.ndarray]:
         """See `Predictor`; with a stride too it is the frame's own window that is predicted."""
-        clip_frames = getattr(self._predict_fn, "clip_frames", CLIP_FRAMES)
-        indices = window_indices(index, len(scored.frame_names), clip_frames)
-        frames = scored.read_frames(set(indices.tolist()))
-        clip = np.stack([preprocessing.resize(frames[position], FRAME_SIZE) for position in indices])
-        if getattr(self._predict_fn, "has_conspicuity", True):
-            saliency_maps, conspicuity_maps = self._predict_fn(clip[np.newaxis], conspicuity=True)
-            maps = np.concatenate([saliency_maps, conspicuity_maps[0]])
-        else:
-            maps = self._predict_fn(clip[np.newaxis])
-        return list(postprocessing.finish(maps.astype(np.float32), self._smoothing_sigma).numpy())
+        count = len(scored.frame_names)
+        return list(predict_frame(self._predict_fn, scored.read_frames, count, index, self._smoothing_sigma))
 
 
 class FolderPredictor(Predictor):
@@ -121,7 +109,7 @@ class FolderPredictor(Predictor):
 
     def example(self, scored: ScoredVideo, index: int) -> list[np.ndarray]:
         """See `Predictor`."""
-        return [video.read_map(self._files[scored.name][index])]
+        return [images.read_map(self._files[scored.name][index])]
 
 
 def _images(folder: str) -> dict[str | int, str]:

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from hd2s_tf import files
-from hd2s_tf.data import video
+from hd2s_tf.data import images
 from hd2s_tf.errors import RunError
 from hd2s_tf.evaluation.ground_truth import ScoredVideo
 from hd2s_tf.evaluation.predictions import PredictedFrame, enumeration
@@ -26,7 +26,7 @@ class Submission:
         if np.isfinite(predicted.saliency_map).all():
             files.make_folder(files.join(self.folder, scored.name))
             path = files.join(self.folder, scored.name, f"{scored.frame_names[index]}.png")
-            files.write_bytes(path, video.png_bytes(predicted.pixels))
+            files.write_bytes(path, images.png(predicted.pixels))
 
     def has(self, scored: ScoredVideo) -> bool:
         """Whether a video's maps are all there, and nothing else."""

@@ -16,7 +16,7 @@ from hd2s_tf.evaluation.predictions import NetworkPredictor
 from hd2s_tf.evaluation.tables import TITLES
 from hd2s_tf.experiments import matrices, tables
 from hd2s_tf.experiments.matrices import Matrix, Training
-from hd2s_tf.inference.predictor import load_predict_fn
+from hd2s_tf.inference.loading import load_predict_fn
 from hd2s_tf.models.conspicuity import LEVELS
 
 

@@ -33,15 +33,15 @@ from tensorflow_serving.apis import model_pb2, predict_pb2, prediction_log_pb2
 from hd2s_tf import files
 from hd2s_tf.data import preprocessing
 from hd2s_tf.errors import BadInputError
-from hd2s_tf.export.frame_runs import FrameRuns
+from hd2s_tf.export.streamed_windows import StreamedWindows
 from hd2s_tf.inference import postprocessing
+from hd2s_tf.inference.graph import MapGraph
 from hd2s_tf.models import folding
 from hd2s_tf.models.hd2s import HD2S
 from hd2s_tf.models.presets import FRAME_SIZE
+from hd2s_tf.serving import signatures
+from hd2s_tf.serving.signatures import ModelInfo
 
-CLIPS, CONSPICUITY, FRAMES, DESCRIBE = "serving_default", "predict_conspicuity", "predict_frames", "describe"
-MODEL_INFO, BATCHING = "model_info.json", "batching_params.pbtxt"
-WARMUP = pathlib.PurePath("assets.extra", "tf_serving_warmup_requests")
 # TensorFlow Serving's BatchingParameters in text form.
 BATCHING_PARAMETERS = """\
 max_batch_size { value: 16 }
@@ -84,113 +84,99 @@ def export(
         raise BadInputError(f"{folder}: this version is there already")
     files.make_folder(output_dir)
     fast = folding.for_inference(model, precision)
-    information = _information(fast, version, weights_sha256)
+    description = _description(fast, version, weights_sha256)
     with tempfile.TemporaryDirectory() as temporary:
         local = pathlib.Path(temporary) / "model"
         archive = keras.export.ExportArchive()
         archive.track(fast)
-        for name, (function, specifications) in endpoints(fast, information).items():
-            if not (batching and name == FRAMES):
+        for name, (function, specifications) in endpoints(fast, description).items():
+            if not (batching and name == signatures.PREDICT_FRAMES):
                 archive.add_endpoint(name, function, input_signature=specifications)
         archive.write_out(str(local), verbose=False)
-        signatures = _signatures(local)
-        _write_warmup(local, fast, signatures)
+        definitions = _definitions(local)
+        _write_warmup(local, fast, definitions)
         if batching:
-            (local / BATCHING).write_text(BATCHING_PARAMETERS)
-        table = {name: _table(signature) for name, signature in signatures.items()}
-        (local / MODEL_INFO).write_text(json.dumps({**information, "signatures": table}, indent=2) + "\n")
+            (local / signatures.BATCHING).write_text(BATCHING_PARAMETERS)
+        table = {name: _table(signature) for name, signature in definitions.items()}
+        (local / signatures.MODEL_INFO).write_text(json.dumps({**description, "signatures": table}, indent=2) + "\n")
         _publish(local, folder)
     return folder
 
 
-def endpoints(model: HD2S, information: dict) -> dict[str, tuple[Callable, list[tf.TensorSpec]]]:
+def endpoints(model: HD2S, description: dict) -> dict[str, tuple[Callable, list[tf.TensorSpec]]]:
     """The signatures' functions and input specifications.
 
     Args:
       model: made for inference.
-      information: what `describe` answers.
+      description: what `describe` answers.
     """
     height, width = FRAME_SIZE
-    clip = tf.TensorSpec((None, model.clip_frames, height, width, 3), tf.uint8, name="clip")
-    frames = tf.TensorSpec((1, None), tf.string, name="frames")
-    skip = tf.TensorSpec((1,), tf.int32, name="skip")
-    request = tf.TensorSpec((None,), tf.int32, name="request")
-    answer = json.dumps(information)
-    frame_runs = FrameRuns(model, FRAME_SIZE)
-
-    def maps(clips: tf.Tensor, domain: tf.Tensor | None) -> dict[str, tf.Tensor]:
-        inputs = {"clip": preprocessing.scale(clips)}
-        if model.domains:
-            inputs["domain"] = domain
-        outputs = model(inputs, training=False)
-        return {name: tf.cast(outputs[name], tf.float32) for name in ("saliency_map", "conspicuity_maps")}
-
-    # Traced once for all signatures.
-    network = tf.function(folding.with_constant_weights(model, maps))
-
-    def clips(clip: tf.Tensor, domain: tf.Tensor | None = None) -> dict[str, tf.Tensor]:
-        return {"saliency_map": network(clip, domain)["saliency_map"]}
+    clip = tf.TensorSpec((None, model.clip_frames, height, width, 3), tf.uint8, name=signatures.CLIP)
+    frames = tf.TensorSpec((1, None), tf.string, name=signatures.FRAMES)
+    skip = tf.TensorSpec((1,), tf.int32, name=signatures.SKIP)
+    request = tf.TensorSpec((None,), tf.int32, name=signatures.REQUEST)
+    answer = json.dumps(description)
+    graph = MapGraph(model)
+    streamed = StreamedWindows(graph, FRAME_SIZE)
 
     def conspicuity(clip: tf.Tensor, domain: tf.Tensor | None = None) -> dict[str, tf.Tensor]:
-        return network(clip, domain)
+        domains = tf.zeros([tf.shape(clip)[0]], tf.int32) if domain is None else domain
+        saliency_maps, conspicuity_maps = graph.maps(clip, domains)
+        return {signatures.SALIENCY_MAP: saliency_maps, signatures.CONSPICUITY_MAPS: conspicuity_maps}
+
+    def clips(clip: tf.Tensor, domain: tf.Tensor | None = None) -> dict[str, tf.Tensor]:
+        return {signatures.SALIENCY_MAP: conspicuity(clip, domain)[signatures.SALIENCY_MAP]}
 
     def video(frames: tf.Tensor, skip: tf.Tensor, domain: tf.Tensor | None = None) -> dict[str, tf.Tensor]:
         images = tf.map_fn(_decoded, frames[0], fn_output_signature=tf.TensorSpec((height, width, 3), tf.uint8))
-        maps = frame_runs.maps(images, skip[0], tf.constant(0) if domain is None else domain[0])
+        maps = streamed.maps(images, skip[0], tf.constant(0) if domain is None else domain[0])
         maps = postprocessing.finish(maps, model.smoothing_sigma)
         pixels = tf.cast(tf.round(tf.clip_by_value(maps, 0.0, postprocessing.PEAK)), tf.uint8)[..., tf.newaxis]
         pngs = tf.map_fn(tf.io.encode_png, pixels, fn_output_signature=tf.TensorSpec((), tf.string))
-        return {"saliency_map": maps[tf.newaxis], "saliency_png": pngs[tf.newaxis]}
+        return {signatures.SALIENCY_MAP: maps[tf.newaxis], signatures.SALIENCY_PNG: pngs[tf.newaxis]}
 
     def describe(request: tf.Tensor) -> dict[str, tf.Tensor]:
-        return {"model_info": tf.fill(tf.shape(request), answer)}
+        return {signatures.DESCRIPTION: tf.fill(tf.shape(request), answer)}
 
     def domain(count: int | None) -> list[tf.TensorSpec]:
-        return [tf.TensorSpec((count,), tf.int32, name="domain")] if model.domains else []
+        return [tf.TensorSpec((count,), tf.int32, name=signatures.DOMAIN)] if model.domains else []
 
     return {
-        CLIPS: (clips, [clip, *domain(None)]),
-        CONSPICUITY: (conspicuity, [clip, *domain(None)]),
-        FRAMES: (video, [frames, skip, *domain(1)]),
-        DESCRIBE: (describe, [request]),
+        signatures.PREDICT_CLIPS: (clips, [clip, *domain(None)]),
+        signatures.PREDICT_CONSPICUITY: (conspicuity, [clip, *domain(None)]),
+        signatures.PREDICT_FRAMES: (video, [frames, skip, *domain(1)]),
+        signatures.DESCRIBE: (describe, [request]),
     }
 
 
 def _decoded(encoded: tf.Tensor) -> tf.Tensor:
-    """A frame of the network's size, uint8 [H,W,3], resized as `preprocessing.resize` does."""
+    """A frame of the network's size, uint8 [H,W,3]."""
     image = tf.io.decode_image(encoded, channels=3, expand_animations=False)
-    size = tf.shape(image)[:2]
-    shrinks = tf.reduce_all(size >= FRAME_SIZE)
-    resized = tf.case(
-        [
-            (tf.reduce_all(size == FRAME_SIZE), lambda: tf.cast(image, tf.float32)),
-            (shrinks, lambda: tf.image.resize(image, FRAME_SIZE, tf.image.ResizeMethod.AREA)),
-        ],
-        lambda: tf.image.resize(image, FRAME_SIZE, tf.image.ResizeMethod.BILINEAR),
+    return preprocessing.resize_in_graph(image, FRAME_SIZE)
+
+
+def _description(model: HD2S, version: int, weights_sha256: str | None) -> dict:
+    info = ModelInfo(
+        preset=model.name,
+        weights_sha256=weights_sha256,
+        domains=model.domains,
+        precision=model.compute_dtype,
+        clip_frames=model.clip_frames,
+        smoothing_sigma=model.smoothing_sigma,
+        version=version,
     )
-    return tf.ensure_shape(tf.cast(tf.round(resized), tf.uint8), (*FRAME_SIZE, 3))
-
-
-def _information(model: HD2S, version: int, weights_sha256: str | None) -> dict:
     return {
-        "preset": model.name,
-        "version": version,
-        "domains": list(model.domains),
-        "weights_sha256": weights_sha256,
-        "precision": model.compute_dtype,
-        "clip_frames": model.clip_frames,
-        "frame_size": list(FRAME_SIZE),
-        "smoothing_sigma": model.smoothing_sigma,
+        **info.to_json(),
         "tensorflow": tf.__version__,
         "keras": keras.__version__,
         "exported": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
     }
 
 
-def _signatures(folder: pathlib.Path) -> dict[str, meta_graph_pb2.SignatureDef]:
+def _definitions(folder: pathlib.Path) -> dict[str, meta_graph_pb2.SignatureDef]:
     saved = saved_model_pb2.SavedModel.FromString((folder / "saved_model.pb").read_bytes())
     definitions = saved.meta_graphs[0].signature_def
-    return {name: definitions[name] for name in (CLIPS, CONSPICUITY, FRAMES, DESCRIBE) if name in definitions}
+    return {name: definitions[name] for name in signatures.SIGNATURES if name in definitions}
 
 
 def _table(signature: meta_graph_pb2.SignatureDef) -> dict[str, dict[str, str]]:
@@ -207,21 +193,21 @@ def _shape(shape: tensor_shape_pb2.TensorShapeProto) -> str:
     return "[" + ",".join("?" if side.size < 0 else str(side.size) for side in shape.dim) + "]"
 
 
-def _write_warmup(folder: pathlib.Path, model: HD2S, signatures: dict[str, meta_graph_pb2.SignatureDef]) -> None:
+def _write_warmup(folder: pathlib.Path, model: HD2S, definitions: dict[str, meta_graph_pb2.SignatureDef]) -> None:
     """Requests that TensorFlow Serving runs before it calls the version available, one for each signature."""
     clip = np.zeros((1, model.clip_frames, *FRAME_SIZE, 3), np.uint8)
     png = tf.io.encode_png(clip[0, 0]).numpy()
     values = {
-        "clip": clip,
-        "frames": np.array([[png] * model.clip_frames], object),
-        "skip": np.zeros(1, np.int32),
-        "domain": np.zeros(1, np.int32),
-        "request": np.zeros(1, np.int32),
+        signatures.CLIP: clip,
+        signatures.FRAMES: np.array([[png] * model.clip_frames], object),
+        signatures.SKIP: np.zeros(1, np.int32),
+        signatures.DOMAIN: np.zeros(1, np.int32),
+        signatures.REQUEST: np.zeros(1, np.int32),
     }
-    path = folder / WARMUP
+    path = folder / signatures.WARMUP
     path.parent.mkdir(parents=True)
     with tf.io.TFRecordWriter(str(path)) as writer:
-        for name, signature in signatures.items():
+        for name, signature in definitions.items():
             request = predict_pb2.PredictRequest(
                 model_spec=model_pb2.ModelSpec(name="hd2s", signature_name=name),
                 inputs={key: tf.make_tensor_proto(values[key]) for key in signature.inputs},

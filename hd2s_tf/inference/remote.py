@@ -10,7 +10,6 @@ import concurrent.futures
 import dataclasses
 import functools
 import ipaddress
-import json
 import random
 import re
 import threading
@@ -29,11 +28,15 @@ from tensorflow_serving.apis import (
 )
 
 from hd2s_tf import files
-from hd2s_tf.data import preprocessing, video
+from hd2s_tf.data import images, preprocessing
 from hd2s_tf.errors import BadInputError, RunError
 from hd2s_tf.inference.domains import domain_index
+from hd2s_tf.inference.predict_fn import PredictFn
+from hd2s_tf.inference.streams import Maps
 from hd2s_tf.models.presets import FRAME_SIZE
+from hd2s_tf.serving import signatures
 from hd2s_tf.serving.connection import Connection
+from hd2s_tf.serving.signatures import ModelInfo
 
 SCHEME = "grpc://"
 _RETRIED = {grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.RESOURCE_EXHAUSTED}
@@ -105,20 +108,21 @@ class ServedModel:
         """The names of each signature's inputs."""
         request = get_model_metadata_pb2.GetModelMetadataRequest(metadata_field=["signature_def"])
         response = self._call(self._service.GetModelMetadata, request)
-        signatures = get_model_metadata_pb2.SignatureDefMap()
+        found = get_model_metadata_pb2.SignatureDefMap()
         try:
-            response.metadata["signature_def"].Unpack(signatures)
+            response.metadata["signature_def"].Unpack(found)
         except message.DecodeError as error:
             raise RunError(f"{self.target}: an answer that makes no sense: {error}") from error
-        return {name: set(signature.inputs) for name, signature in signatures.signature_def.items()}
+        return {name: set(signature.inputs) for name, signature in found.signature_def.items()}
 
     @functools.cached_property
-    def information(self) -> dict:
-        """What the model says of itself; see `hd2s_tf.export.saved_model`."""
-        self.require("describe")
-        answer = self.predict("describe", ("model_info",), request=np.zeros(1, np.int32))["model_info"]
+    def info(self) -> ModelInfo:
+        """What the model says of itself."""
+        self.require(signatures.DESCRIBE)
+        request = {signatures.REQUEST: np.zeros(1, np.int32)}
+        answer = self.predict(signatures.DESCRIBE, (signatures.DESCRIPTION,), **request)[signatures.DESCRIPTION]
         try:
-            return json.loads(answer[0])
+            return ModelInfo.from_json(answer[0], self.target)
         except (IndexError, TypeError, ValueError) as error:
             raise RunError(f"{self.target}: an answer that makes no sense: {error}") from error
 
@@ -130,9 +134,9 @@ class ServedModel:
 
     def domain_input(self, domain: str | None, count: int = 1) -> dict[str, np.ndarray]:
         """The input for a domain by its name, `count` times; empty for a model without domains."""
-        domains = tuple(self.information["domains"])
+        domains = self.info.domains
         index = domain_index(domain, domains)
-        return {"domain": np.full(count, index, np.int32)} if domains else {}
+        return {signatures.DOMAIN: np.full(count, index, np.int32)} if domains else {}
 
     def predict(self, signature: str, outputs: tuple[str, ...], **inputs: np.ndarray) -> dict[str, np.ndarray]:
         """Asks for outputs of a signature.
@@ -227,25 +231,32 @@ def _credentials(connection: Connection) -> grpc.ChannelCredentials | None:
     )
 
 
-class RemotePredictFn:
-    """A `predict_fn` that sends clips to a served model; attributes as `ModelPredictFn`'s."""
+class RemotePredictFn(PredictFn):
+    """Sends clips to a served model.
+
+    Args:
+      target: "grpc://host:port/name".
+      domain: the data set that a domain-specific model predicts for.
+      connection: how to reach it.
+
+    Raises:
+      BadInputError: no such model, or a domain that does not fit.
+      RunError: no answer.
+    """
 
     def __init__(self, target: str, domain: str | None = None, connection: Connection = Connection()) -> None:  # noqa: B008
-        self.model = ServedModel(target, connection)
-        information = self.model.information
-        self.preset, self.weights = information["preset"], target
-        self.weights_sha256, self.precision = information["weights_sha256"], information["precision"]
-        self.clip_frames, self.smoothing_sigma = information["clip_frames"], information["smoothing_sigma"]
-        self.domain, self._domain = domain, functools.partial(self.model.domain_input, domain)
-        self._domain()
+        self._model = ServedModel(target, connection)
+        super().__init__(dataclasses.replace(self._model.info, domain=domain))
+        self._model.domain_input(domain)
 
-    def __call__(self, clips: np.ndarray, conspicuity: bool = False) -> np.ndarray | tuple[np.ndarray, np.ndarray]:
-        """Predicts; see `PredictFn`."""
-        inputs = {"clip": clips, **self._domain(len(clips))}
+    def __call__(self, clips: np.ndarray, conspicuity: bool = False) -> Maps:
+        """See `PredictFn`."""
+        inputs = {signatures.CLIP: clips, **self._model.domain_input(self.info.domain, len(clips))}
         if not conspicuity:
-            return self.model.predict("serving_default", ("saliency_map",), **inputs)["saliency_map"]
-        outputs = self.model.predict("predict_conspicuity", ("saliency_map", "conspicuity_maps"), **inputs)
-        return outputs["saliency_map"], outputs["conspicuity_maps"]
+            outputs = self._model.predict(signatures.PREDICT_CLIPS, (signatures.SALIENCY_MAP,), **inputs)
+            return Maps(outputs[signatures.SALIENCY_MAP])
+        wanted = (signatures.SALIENCY_MAP, signatures.CONSPICUITY_MAPS)
+        return Maps(*self._model.predict(signatures.PREDICT_CONSPICUITY, wanted, **inputs).values())
 
 
 @dataclasses.dataclass(frozen=True)
@@ -282,17 +293,18 @@ def predict_frames(
       BadInputError: no such model, version, signature or domain.
       RunError: no answer before the deadline, or one that makes no sense.
     """
-    model.require("predict_frames")
+    model.require(signatures.PREDICT_FRAMES)
     domains = model.domain_input(domain)
     pending: collections.deque[tuple[_Chunk, concurrent.futures.Future | None]] = collections.deque()
 
     def ask(chunk: _Chunk) -> np.ndarray:
         count = len(chunk.originals)
         inputs = {
-            "frames": np.array([chunk.encoded], object),
-            "skip": np.array([len(chunk.encoded) - count], np.int32),
+            signatures.FRAMES: np.array([chunk.encoded], object),
+            signatures.SKIP: np.array([len(chunk.encoded) - count], np.int32),
         }
-        maps = model.predict("predict_frames", ("saliency_map",), **inputs, **domains)["saliency_map"]
+        wanted = (signatures.SALIENCY_MAP,)
+        maps = model.predict(signatures.PREDICT_FRAMES, wanted, **inputs, **domains)[signatures.SALIENCY_MAP]
         expected = (1, count, *FRAME_SIZE)
         if maps.shape != expected or maps.dtype != np.float32 or not np.isfinite(maps).all():
             raise RunError(
@@ -308,7 +320,7 @@ def predict_frames(
     pool = concurrent.futures.ThreadPoolExecutor(in_flight)
     try:
         end = 0
-        for chunk in _chunks(frames, model.information["clip_frames"]):
+        for chunk in _chunks(frames, model.info.clip_frames):
             if len(pending) >= in_flight:
                 yield from finished()
             end += len(chunk.originals)
@@ -326,7 +338,7 @@ def _chunks(frames: Iterable[np.ndarray], clip_frames: int) -> Iterator[_Chunk]:
     encoded: list[bytes] = []
     for frame in frames:
         originals.append(frame)
-        encoded.append(video.png_bytes(preprocessing.resize(frame, FRAME_SIZE)))
+        encoded.append(images.png(preprocessing.resize(frame, FRAME_SIZE)))
         if len(originals) == 2 * clip_frames:
             yield _Chunk(originals, encoded)
             originals, encoded = [], encoded[1 - clip_frames :]

@@ -5,9 +5,8 @@ import numpy as np
 from hd2s_tf.data import preprocessing
 from hd2s_tf.errors import BadInputError, RunError
 from hd2s_tf.inference import postprocessing
-from hd2s_tf.inference.predictor import PredictFn
-from hd2s_tf.inference.streams import Run, open_run
-from hd2s_tf.models.presets import CLIP_FRAMES, FRAME_SIZE, SMOOTHING_SIGMA
+from hd2s_tf.inference.predict_fn import PredictFn
+from hd2s_tf.inference.streams import Stream
 
 
 class SaliencyStream:
@@ -18,20 +17,23 @@ class SaliencyStream:
     what its frame adds to the windows before.
 
     Args:
-      predict_fn: see `hd2s_tf.inference.predictor.PredictFn`; one of weights computes what windows share once.
-      frame_size: (height, width) at which the network sees the frames.
-      smoothing_sigma: of the Gaussian filter, in pixels of its maps; None for what `predict_fn` says it needs, or 5.
+      predict_fn: see `hd2s_tf.inference.predict_fn.PredictFn`; one of weights computes what windows share once.
+      frame_size: (height, width) at which the network sees the frames; None for what `predict_fn` says.
+      smoothing_sigma: of the Gaussian filter, in pixels of its maps; None for what `predict_fn` says.
     """
 
     def __init__(
-        self, predict_fn: PredictFn, frame_size: tuple[int, int] = FRAME_SIZE, smoothing_sigma: float | None = None
+        self,
+        predict_fn: PredictFn,
+        frame_size: tuple[int, int] | None = None,
+        smoothing_sigma: float | None = None,
     ) -> None:
-        if smoothing_sigma is None:
-            smoothing_sigma = getattr(predict_fn, "smoothing_sigma", SMOOTHING_SIGMA)
-        self._predict_fn, self._frame_size, self._smoothing_sigma = predict_fn, frame_size, smoothing_sigma
-        self._context_frames = getattr(predict_fn, "clip_frames", CLIP_FRAMES) - 1
+        self._predict_fn, info = predict_fn, predict_fn.info
+        self._frame_size = frame_size or info.frame_size
+        self._smoothing_sigma = info.smoothing_sigma if smoothing_sigma is None else smoothing_sigma
+        self._context_frames = info.clip_frames - 1
         self._opening: list[np.ndarray] = []
-        self._run: Run | None = None
+        self._stream: Stream | None = None
 
     def push(self, frame: np.ndarray) -> np.ndarray | None:
         """Predicts where people look in the next frame.
@@ -49,13 +51,13 @@ class SaliencyStream:
         if frame.ndim != 3 or frame.shape[2] != 3 or frame.dtype != np.uint8:
             raise BadInputError(f"the frame is {frame.dtype} {list(frame.shape)}: it must be uint8 [H,W,3]")
         resized = preprocessing.resize(frame, self._frame_size)
-        if self._run is None:
+        if self._stream is None:
             self._opening.append(resized)
             if len(self._opening) == self._context_frames:
-                self._run = open_run(self._predict_fn, np.stack(self._opening))
+                self._stream = self._predict_fn.open_stream(np.stack(self._opening))
                 self._opening.clear()
             return None
-        network_map = self._run(resized[np.newaxis])
+        network_map = self._stream(resized[np.newaxis]).saliency
         if not np.isfinite(network_map).all():
             raise RunError("the network's map is not finite")
         finished = postprocessing.finish(network_map.astype(np.float32), self._smoothing_sigma).numpy()

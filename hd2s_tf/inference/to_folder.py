@@ -14,18 +14,13 @@ import tqdm
 from absl import logging
 
 from hd2s_tf import files
-from hd2s_tf.data import video
+from hd2s_tf.data import images, video
 from hd2s_tf.errors import BadInputError
 from hd2s_tf.inference import postprocessing, remote, rendering
 from hd2s_tf.inference.background import Background
-from hd2s_tf.inference.predictor import (
-    DEFAULT_PRESET,
-    RANDOM_WEIGHTS,
-    PredictFn,
-    Prediction,
-    load_predict_fn,
-    predict_video,
-)
+from hd2s_tf.inference.loading import load_predict_fn
+from hd2s_tf.inference.predict_fn import PredictFn
+from hd2s_tf.inference.predictor import Prediction, predict_video
 from hd2s_tf.inference.streams import DEFAULT_BATCH_SIZE
 from hd2s_tf.models import weight_files
 from hd2s_tf.models.hd2s import HD2S
@@ -83,10 +78,10 @@ def predict_to_folder(
     """
     if domain == "help":
         return _print_domains(weights, preset)
-    source = dataclasses.replace(video.open_frames(input_path), path=input_path)
+    source = video.open_frames(input_path)
     _check_output(output_dir, overwrite)
     predict_fn = load_predict_fn(weights, preset, domain, precision)
-    if weights == RANDOM_WEIGHTS:
+    if weights == weight_files.RANDOM:
         logging.warning("random weights: the maps show how the program runs, not where people look")
     return predict_source(predict_fn, source, output_dir, options)
 
@@ -107,16 +102,9 @@ def predict_source(
         stride=options.stride,
         conspicuity=options.conspicuity,
     )
-    sigma = options.smoothing_sigma
-    about = {
-        "preset": predict_fn.preset,
-        "weights": predict_fn.weights,
-        "weights_sha256": predict_fn.weights_sha256,
-        "domain": predict_fn.domain,
-        "smoothing_sigma": predict_fn.smoothing_sigma if sigma is None else sigma,
-        "stride": options.stride,
-        "precision": predict_fn.precision,
-    }
+    about = {**predict_fn.info.to_summary(), "stride": options.stride}
+    if options.smoothing_sigma is not None:
+        about["smoothing_sigma"] = options.smoothing_sigma
     return _write(predictions, source, source.path, output_dir, about, maps=options.maps, overlay=options.overlay)
 
 
@@ -142,12 +130,11 @@ def predict_remotely(
     """
     source = video.open_frames(input_path)
     _check_output(output_dir, overwrite or resume)
-    about = {name: model.information[name] for name in ("preset", "weights_sha256", "smoothing_sigma", "precision")}
-    about |= {"weights": model.target, "domain": domain}
+    about = dataclasses.replace(model.info, domain=domain).to_summary()
     model.domain_input(domain)
     run = {"input": input_path, "first_frame": zlib.crc32(next(iter(source))), "frames": source.frame_count}
     run |= {"height": source.size[0], "width": source.size[1], "domain": domain, "model": model.name}
-    run |= {name: model.information[name] for name in ("version", "preset", "weights_sha256", "precision")}
+    run |= {name: getattr(model.info, name) for name in ("version", "preset", "weights_sha256", "precision")}
     done = _finished_maps(output_dir, run) if resume else 0
     if not done:
         _prepare_output(output_dir, {MAPS: True})
@@ -157,7 +144,7 @@ def predict_remotely(
         answers = remote.predict_frames(model, source, domain=domain, in_flight=in_flight, first=done)
         for index, (frame, network_map) in enumerate(answers):
             if network_map is None:
-                pixels = video.read_map(files.join(output_dir, MAPS, _png_name(index)))
+                pixels = images.read_map(files.join(output_dir, MAPS, _png_name(index)))
                 yield Prediction(index, frame, pixels, pixels)
             else:
                 yield Prediction(index, frame, postprocessing.to_pixels(network_map, frame.shape[:2]), network_map)
@@ -215,7 +202,7 @@ def _write(
 
 
 def _write_png(path: str, image: np.ndarray) -> None:
-    files.write_bytes(path, video.png_bytes(image))
+    files.write_bytes(path, images.png(image))
 
 
 def _draw(writer: video.VideoWriter, prediction: Prediction) -> None:
@@ -253,11 +240,8 @@ def _strip(prediction: Prediction) -> np.ndarray:
 
 
 def _print_domains(weights: str, preset: str | None) -> dict:
-    if weights == RANDOM_WEIGHTS:
-        domains = HD2S.from_preset(preset or DEFAULT_PRESET, weights=None).domains
-    else:
-        path = weight_files.bundled(preset or DEFAULT_PRESET) if weights == "auto" else weights
-        domains = weight_files.settings(path).get("domains", ())
+    path = weight_files.find(weights, preset)
+    domains = HD2S.from_weights(weights, preset).domains if path is None else weight_files.settings(path)["domains"]
     print("\n".join(domains) if domains else "this model is not domain-specific")
     return {"domains": list(domains)}
 

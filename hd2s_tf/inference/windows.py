@@ -78,7 +78,7 @@ def windows(frames: Iterable[np.ndarray], clip_frames: int, stride: int = 1) -> 
 
 
 @dataclasses.dataclass(frozen=True)
-class Run:
+class Segment:
     """Windows whose frames follow each other, in the network's order of time: each ends one frame after the one before.
 
     Attributes:
@@ -92,11 +92,11 @@ class Run:
     backwards: bool
 
 
-def runs(frames: Iterable[np.ndarray], clip_frames: int, batch_size: int) -> Iterator[Run]:
-    """Yields a video's windows as runs: the reversed ones, the last of them first, and all others.
+def segments(frames: Iterable[np.ndarray], clip_frames: int, batch_size: int) -> Iterator[Segment]:
+    """Yields a video's windows as segments: the reversed ones, the last of them first, and all others.
 
-    The batches of a run must be taken before the next run. Those of the second end before multiples of `batch_size`, so
-    that who begins in the middle of a video makes the same ones.
+    The batches of a segment must be taken before the next segment. Those of the second end before multiples of
+    `batch_size`, so that a part of a video that begins at one has the same batches.
 
     Args:
       frames: uint8 [H,W,3] each, all of one size.
@@ -112,11 +112,11 @@ def runs(frames: Iterable[np.ndarray], clip_frames: int, batch_size: int) -> Ite
     order = preprocessing.reflected(np.arange(reversed_count + context)[::-1], len(opening))
     first, rest = order[:context], order[context:]
     batches = _batches(((int(index), opening[index]) for index in rest), batch_size, batch_size)
-    yield Run(np.stack([opening[index] for index in first]), batches, backwards=True)
+    yield Segment(np.stack([opening[index] for index in first]), batches, backwards=True)
     if len(opening) > context:
         following = enumerate(itertools.chain(opening[context:], frames), context)
         batches = _batches(following, batch_size, batch_size - context % batch_size)
-        yield Run(np.stack(opening[:context]), batches, backwards=False)
+        yield Segment(np.stack(opening[:context]), batches, backwards=False)
 
 
 def _batches(

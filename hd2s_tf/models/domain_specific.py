@@ -128,7 +128,8 @@ class GaussianPriors(layers.Layer):
 class DomainFusion(layers.Layer):
     """A 1x1 convolution to one channel with weights of its own for every domain (section 3.3).
 
-    Call with maps [B,H,W,C] and domain int32 [B]; returns logits [B,H,W]. `domains=1` is the plain fusion.
+    Call with maps [B,H,W,C] and domain int32 [B]; returns logits [B,H,W]. `domains=1` is the plain fusion, whatever the
+    domain.
 
     It starts as the mean of the maps, from 0 to 1, stretched over `RANGE` logits around zero. A random start has
     negative weights and little contrast, and short trainings do not leave it.
@@ -160,6 +161,8 @@ class DomainFusion(layers.Layer):
 
     def call(self, maps: tf.Tensor, domain: tf.Tensor) -> tf.Tensor:
         """Weighs the maps; see the class."""
+        if self.domains == 1:
+            domain = tf.zeros_like(domain)
         kernel = tf.gather(tf.convert_to_tensor(self.kernel), domain)
         bias = tf.gather(tf.convert_to_tensor(self.bias), domain)
         return tf.einsum("bhwc,bc->bhw", tf.cast(maps, tf.float32), kernel) + bias[:, tf.newaxis, tf.newaxis]

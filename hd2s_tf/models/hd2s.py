@@ -13,7 +13,16 @@ from hd2s_tf.models.conspicuity import ENDPOINT_OF_LEVEL, LEVELS, ConspicuityNet
 from hd2s_tf.models.domain_adaptation import DomainClassifier
 from hd2s_tf.models.domain_specific import DomainFusion, GaussianPriors, GaussianSmoothing
 from hd2s_tf.models.layers import Normalization, TemporalReduction
-from hd2s_tf.models.presets import ARGUMENTS, CLIP_FRAMES, FRAME_SIZE, PRESETS, SMOOTHING_SIGMA
+from hd2s_tf.models.presets import (
+    ARGUMENTS,
+    CLIP_FRAMES,
+    DEFAULT_PRESET,
+    DOMAIN_MODULES,
+    FRAME_SIZE,
+    PRESETS,
+    SHAPING_ARGUMENTS,
+    SMOOTHING_SIGMA,
+)
 from hd2s_tf.models.s3d import S3D, SIZE_DIVISOR, TEMPORAL_STRIDES
 
 
@@ -36,7 +45,7 @@ class HD2S(keras.Model):
       levels: the conspicuity networks to have, of 1 (shallow) to 4 (deep), in rising order.
       adaptation: whether to have the domain classifiers behind gradient reversal.
       domains: names of the data sets of a domain-specific model; empty for a model without domains.
-      domain_priors, domain_normalization, domain_fusion, domain_smoothing: which domain-specific modules to have.
+      domain_modules: which of `DOMAIN_MODULES` a model with domains has.
       momentum: share of every running statistic that a training step keeps; None for the published values.
       dropout: share of feature channels after temporal reduction that a training step leaves out; 0 as published.
       recompute: whether training keeps less in memory and computes the encoder twice.
@@ -55,10 +64,7 @@ class HD2S(keras.Model):
         levels: Sequence[int] = LEVELS,
         adaptation: bool = False,
         domains: Sequence[str] = (),
-        domain_priors: bool = True,
-        domain_normalization: bool = True,
-        domain_fusion: bool = True,
-        domain_smoothing: bool = True,
+        domain_modules: Sequence[str] = DOMAIN_MODULES,
         momentum: float | None = None,
         dropout: float = 0.0,
         recompute: bool = False,
@@ -72,16 +78,13 @@ class HD2S(keras.Model):
         self.levels = tuple(levels)
         self.adaptation = adaptation
         self.domains = tuple(domains)
-        self.domain_priors = domain_priors
-        self.domain_normalization = domain_normalization
-        self.domain_fusion = domain_fusion
-        self.domain_smoothing = domain_smoothing
+        self.domain_modules = tuple(domain_modules)
         self.momentum = momentum
         self.dropout = dropout
         self.recompute = recompute
         self.folded = folded
-        self.smoothing_sigma = 0.0 if self.domains and domain_smoothing else smoothing_sigma
         self._check_arguments()
+        self.smoothing_sigma = 0.0 if "smoothing" in self.own_modules else smoothing_sigma
 
         count = len(self.domains)
         encoder_normalization = self._normalization()
@@ -96,14 +99,14 @@ class HD2S(keras.Model):
             if adaptation:
                 normalization = dataclasses.replace(self._normalization(1e-5, 0.9), folded=False)
                 self.classifiers.append(DomainClassifier(level, normalization, name=f"domain_classifier{level}"))
-            if count and domain_priors:
+            if "priors" in self.own_modules:
                 self.priors.append(GaussianPriors(count, name=f"priors{level}"))
             self.conspicuity_networks.append(
                 ConspicuityNetwork(level, width_multiplier, self._decoder_normalization(), name=f"conspicuity{level}")
             )
         self.feature_dropout = keras.layers.SpatialDropout2D(dropout, name="feature_dropout")
-        self.fusion = DomainFusion(count if count and domain_fusion else 1, name="fusion")
-        self.smoothing = GaussianSmoothing(count, name="smoothing") if count and domain_smoothing else None
+        self.fusion = DomainFusion(count if "fusion" in self.own_modules else 1, name="fusion")
+        self.smoothing = GaussianSmoothing(count, name="smoothing") if "smoothing" in self.own_modules else None
 
     def _check_arguments(self) -> None:
         frames = self.clip_frames
@@ -115,17 +118,46 @@ class HD2S(keras.Model):
             raise ValueError(f"levels are {self.levels}: they must be some of {LEVELS}, in rising order")
         if len(set(self.domains)) < len(self.domains):
             raise ValueError(f"domains are {self.domains}: the names must differ")
+        if list(self.domain_modules) != [module for module in DOMAIN_MODULES if module in self.domain_modules]:
+            raise ValueError(
+                f"domain_modules are {self.domain_modules}: they must be some of {DOMAIN_MODULES}, in order"
+            )
         if self.domains and self.adaptation:
             raise ValueError("a model has either the adaptation branch or domains, not both (section 3)")
+
+    @property
+    def own_modules(self) -> tuple[str, ...]:
+        """The `domain_modules` of a model with domains; none without."""
+        return self.domain_modules if self.domains else ()
 
     def _normalization(self, epsilon: float = 1e-3, momentum: float = 0.999, domains: int = 0) -> Normalization:
         return Normalization(epsilon, self.momentum or momentum, domains, self.folded)
 
     def _decoder_normalization(self) -> DecoderNormalization:
-        if self.domains and self.domain_normalization:
+        if "normalization" in self.own_modules:
             specific = self._normalization(1e-5, 0.99, len(self.domains))
             return DecoderNormalization(specific, specific)
         return DecoderNormalization(self._normalization(), self._normalization(1e-5, 0.9))
+
+    @classmethod
+    def from_weights(cls, weights: str = weight_files.AUTO, preset: str | None = None) -> "HD2S":
+        """Creates the model that a weight file describes and loads the file.
+
+        Args:
+          weights: the path of a `.weights.h5` file, "auto" for the bundled ones, or "random".
+          preset: in place of the one that the file names; None for that one or, without a file, `DEFAULT_PRESET`.
+
+        Raises:
+          BadInputError: no such file or preset; no bundled weights for it; weights that do not fit or are not finite.
+        """
+        path = weight_files.find(weights, preset)
+        if path is None:
+            return cls.from_preset(preset or DEFAULT_PRESET, weights=None)
+        settings = weight_files.settings(path)
+        if preset is not None:
+            return cls.from_preset(preset, path, domains=settings.get("domains"))
+        arguments = {name: settings[name] for name in SHAPING_ARGUMENTS if name in settings}
+        return cls.from_preset(settings.get("preset", DEFAULT_PRESET), path, **arguments)
 
     @classmethod
     def from_preset(
@@ -135,12 +167,12 @@ class HD2S(keras.Model):
 
         Args:
           name: one of `PRESETS`.
-          weights: "auto" for the ones in the box, None for random ones, or the path of a `.weights.h5` file.
+          weights: "auto" for the bundled ones, None for random ones, or the path of a `.weights.h5` file.
           domains: names of the data sets, in place of the preset's.
           **overrides: further arguments of `HD2S`.
 
         Raises:
-          BadInputError: no such preset; no weights in the box for it; weights that do not fit or are not finite.
+          BadInputError: no such preset; no bundled weights for it; weights that do not fit or are not finite.
         """
         if name not in PRESETS:
             raise BadInputError(f"no preset {name!r}: the presets are {', '.join(PRESETS)}")
@@ -204,8 +236,7 @@ class HD2S(keras.Model):
     def _fuse(self, maps: list[tf.Tensor], domain: tf.Tensor) -> tf.Tensor:
         # Deep to shallow, the order of the published fusion's weights.
         stacked = tf.stack(maps[::-1], -1)
-        own = self.fusion.domains > 1 or (self.domains and self.domain_fusion)
-        saliency_map = tf.sigmoid(self.fusion(stacked, domain if own else tf.zeros_like(domain)))
+        saliency_map = tf.sigmoid(self.fusion(stacked, domain))
         return saliency_map if self.smoothing is None else self.smoothing(saliency_map, domain)
 
     def _domain(self, inputs: dict[str, tf.Tensor]) -> tf.Tensor:

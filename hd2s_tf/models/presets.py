@@ -10,6 +10,8 @@ FRAME_SIZE = (128, 192)
 SMOOTHING_SIGMA = 5.0
 # The data sets of the published domain-specific model.
 PUBLISHED_DOMAINS = ("DHF1K", "Hollywood", "UCFSports")
+# What a domain-specific model can keep apart for every domain (section 3.6).
+DOMAIN_MODULES = ("priors", "normalization", "fusion", "smoothing")
 
 # The arguments of `HD2S` in which each preset differs from the constructor's defaults.
 PRESETS = {
@@ -24,6 +26,9 @@ PRESETS = {
     "hd2s_tiny": {"width_multiplier": 0.25, "smoothing_sigma": 0.0},
 }
 
+# Of the bundled weights, and where neither a preset nor a weight file is named.
+DEFAULT_PRESET = "hd2s_tiny"
+
 # The arguments of `HD2S` that decide which variables it has, and those that do not.
 SHAPING_ARGUMENTS = (
     "width_multiplier",
@@ -31,10 +36,7 @@ SHAPING_ARGUMENTS = (
     "levels",
     "adaptation",
     "domains",
-    "domain_priors",
-    "domain_normalization",
-    "domain_fusion",
-    "domain_smoothing",
+    "domain_modules",
     "folded",
 )
 ARGUMENTS = (*SHAPING_ARGUMENTS, "momentum", "dropout", "recompute", "smoothing_sigma")

@@ -211,7 +211,7 @@ def _model(model: HD2S) -> Iterator[_Target]:
         if model.priors:
             for domain, name in enumerate(model.domains):
                 yield model.priors[index].gaussians, domain, f"gaussians{number}__{name.lower()}"
-    if model.domains and model.domain_fusion:
+    if "fusion" in model.own_modules:
         for domain, name in enumerate(model.domains):
             yield model.fusion.kernel, domain, f"last_block__{name.lower()}.0.weight"
             yield model.fusion.bias, domain, f"last_block__{name.lower()}.0.bias"

@@ -1,10 +1,12 @@
 """Weight files: Keras `.weights.h5` with the model's settings inside, so that a file says what it fits."""
 
+import contextlib
 import hashlib
 import json
 import os
 import pathlib
 import tempfile
+from collections.abc import Iterator
 
 import h5py
 import keras
@@ -13,10 +15,12 @@ import tensorflow as tf
 
 from hd2s_tf import files
 from hd2s_tf.errors import BadInputError
-from hd2s_tf.models.presets import PRESETS, SHAPING_ARGUMENTS
+from hd2s_tf.models.presets import DEFAULT_PRESET, DOMAIN_MODULES, PRESETS, SHAPING_ARGUMENTS
 from hd2s_tf.models.s3d import S3D, SIZE_DIVISOR
 
 SUFFIX = ".weights.h5"
+# In place of a weight file's path: the bundled weights, and none.
+AUTO, RANDOM = "auto", "random"
 _FOLDER = pathlib.Path(__file__).resolve().parents[1] / "weights"
 _SETTINGS = "hd2s_settings"
 _ENCODER = "encoder"
@@ -112,23 +116,42 @@ def settings(path: str | os.PathLike) -> dict:
     with _local_file(path) as local:
         try:
             with h5py.File(local, "r") as file:
-                return json.loads(file.attrs.get(_SETTINGS, "{}"))
+                return _present(json.loads(file.attrs.get(_SETTINGS, "{}")))
         except OSError as error:
             raise BadInputError(f"{path}: not a {SUFFIX} file") from error
 
 
-def bundled(preset: str) -> str:
-    """The path of the weights in the box for a preset, their checksum verified.
+def _present(saved: dict) -> dict:
+    """Settings as today's arguments: earlier files state every domain-specific module by itself."""
+    had = [saved.pop(f"domain_{module}", None) for module in DOMAIN_MODULES]
+    if None not in had:
+        saved["domain_modules"] = [module for module, has in zip(DOMAIN_MODULES, had, strict=True) if has]
+    return saved
+
+
+def find(weights: str, preset: str | None = None) -> str | None:
+    """The path of a weight file that may be named as "auto", for the bundled one of a preset; None for "random".
 
     Raises:
-      BadInputError: no such preset, none are in the box, or they are damaged.
+      BadInputError: no bundled weights for the preset, or they are damaged.
+    """
+    if weights == RANDOM:
+        return None
+    return bundled(preset or DEFAULT_PRESET) if weights == AUTO else weights
+
+
+def bundled(preset: str) -> str:
+    """The path of the bundled weights for a preset, their checksum verified.
+
+    Raises:
+      BadInputError: no such preset, none are bundled, or they are damaged.
     """
     if preset not in PRESETS:
         raise BadInputError(f"no preset {preset!r}: the presets are {', '.join(PRESETS)}")
     path = _FOLDER / f"{preset}{SUFFIX}"
     if not path.exists():
         raise BadInputError(
-            f"no weights in the box for {preset}: give a {SUFFIX} file (tools/convert_weights.py makes one of the "
+            f"no bundled weights for {preset}: give a {SUFFIX} file (tools/convert_weights.py makes one of the "
             "published checkpoints), or ask for random weights"
         )
     expected = path.with_name(f"{preset}.sha256").read_text().split()[0]
@@ -152,23 +175,14 @@ def _values(variable: keras.Variable) -> np.ndarray:
     return values if np.issubdtype(values.dtype, np.floating) else np.zeros(1)
 
 
-class _local_file:  # noqa: N801
-    """A local copy of a file that may be remote: HDF5 reads local files only."""
-
-    def __init__(self, path: str | os.PathLike) -> None:
-        self._path = os.fspath(path)
-        self._folder: tempfile.TemporaryDirectory | None = None
-
-    def __enter__(self) -> str:
-        if not files.exists(self._path):
-            raise BadInputError(f"{self._path}: no such weight file")
-        if not files.is_remote(self._path) and self._path.endswith(SUFFIX):
-            return self._path
-        self._folder = tempfile.TemporaryDirectory()
-        local = str(pathlib.Path(self._folder.name) / f"file{SUFFIX}")
-        pathlib.Path(local).write_bytes(files.read_bytes(self._path))
-        return local
-
-    def __exit__(self, *_: object) -> None:
-        if self._folder:
-            self._folder.cleanup()
+@contextlib.contextmanager
+def _local_file(path: str | os.PathLike) -> Iterator[str]:
+    """A local path that ends as Keras wants it."""
+    if not files.exists(path):
+        raise BadInputError(f"{path}: no such weight file")
+    with files.local_copy(path) as local, tempfile.TemporaryDirectory() as folder:
+        if not local.endswith(SUFFIX):
+            link = pathlib.Path(folder) / f"file{SUFFIX}"
+            link.symlink_to(pathlib.Path(local).absolute())
+            local = str(link)
+        yield local

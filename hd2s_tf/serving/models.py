@@ -11,10 +11,10 @@ from tensorflow_serving.apis import get_model_status_pb2, prediction_log_pb2
 from tensorflow_serving.config import model_server_config_pb2
 
 from hd2s_tf.errors import BadInputError
+from hd2s_tf.serving import signatures
 
 # LOADING, AVAILABLE, UNLOADING and END; the last is for good or, with an error, a version that could not be loaded.
 State = get_model_status_pb2.ModelVersionStatus.State
-_WARMUP = pathlib.PurePath("assets.extra", "tf_serving_warmup_requests")
 
 
 class Servable:
@@ -35,7 +35,7 @@ class Servable:
             with self._session.graph.as_default():
                 loaded = tf.compat.v1.saved_model.loader.load(self._session, ["serve"], str(folder))
             self.signatures = dict(loaded.signature_def)
-            self._warm_up(folder / _WARMUP)
+            self._warm_up(folder / signatures.WARMUP)
         except (OSError, RuntimeError, ValueError, KeyError, tf.errors.OpError) as error:
             raise ValueError(f"{folder}: cannot be loaded: {error}") from error
 

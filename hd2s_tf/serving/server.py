@@ -26,9 +26,8 @@ from tensorflow_serving.config import model_server_config_pb2
 
 from hd2s_tf import files
 from hd2s_tf.errors import BadInputError
-from hd2s_tf.serving import models
+from hd2s_tf.serving import models, signatures
 
-_DEFAULT_SIGNATURE = "serving_default"
 # TensorFlow's error codes and gRPC's are the same numbers.
 _CODES = {code.value[0]: code for code in grpc.StatusCode}
 # For calls that are answered at once, while all others wait.
@@ -112,10 +111,10 @@ class _Services(prediction_service_pb2_grpc.PredictionServiceServicer, model_ser
                 raise _bad(f"Metadata field %s is not supported{field}")
         model, servable = self._acquire(request.model_spec)
         try:
-            signatures = get_model_metadata_pb2.SignatureDefMap(signature_def=servable.signatures)
+            found = get_model_metadata_pb2.SignatureDefMap(signature_def=servable.signatures)
             response = get_model_metadata_pb2.GetModelMetadataResponse()
             response.model_spec.CopyFrom(_spec(request.model_spec.name, servable.version))
-            response.metadata["signature_def"].Pack(signatures)
+            response.metadata["signature_def"].Pack(found)
             return response
         finally:
             model.release(servable)
@@ -159,7 +158,7 @@ class _Services(prediction_service_pb2_grpc.PredictionServiceServicer, model_ser
 
 
 def _run(request: predict_pb2.PredictRequest, servable: models.Servable) -> predict_pb2.PredictResponse:
-    name = request.model_spec.signature_name or _DEFAULT_SIGNATURE
+    name = request.model_spec.signature_name or signatures.PREDICT_CLIPS
     if name not in servable.signatures:
         raise _Stop(grpc.StatusCode.FAILED_PRECONDITION, f'Serving signature key "{name}" not found.')
     signature = servable.signatures[name]

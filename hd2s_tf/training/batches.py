@@ -58,14 +58,20 @@ class TrainingData:
         settings = config.data
         if not settings.train:
             raise BadInputError("data.train is empty: give --config.data.train='(\"folder:split\",)'")
-        self._settings, self._seed, self._strategy = settings, config.seed, strategy
+        self._strategy = strategy
         self._sources = open_splits(settings.train)
         self._domains = domain_indices(settings.train, settings.train_domains, config.model.domains)
         self._targets = open_splits(settings.target)
         replicas = strategy.num_replicas_in_sync
         if settings.batch_size % replicas:
             raise BadInputError(f"data.batch_size is {settings.batch_size}: {replicas} replicas must share it evenly")
-        self._augmentation = augmentation.Augmentation(**settings.augmentation)
+        self._sampling = clips.Sampling(
+            settings.batch_size,
+            config.seed,
+            size=settings.frame_size,
+            augmentation=augmentation.Augmentation(**settings.augmentation),
+            unit=settings.sampling,
+        )
         distinct = {dataset.folder: dataset for dataset in (*self._sources, *self._targets)}
         self.description = [dataset.description for dataset in distinct.values()]
 
@@ -73,32 +79,21 @@ class TrainingData:
         """Distributed batches from a step (a batch of the whole run) on; the same whenever they are asked for."""
 
         def pipeline(context: tf.distribute.InputContext) -> tf.data.Dataset:
-            return (
-                self._pipeline(start_step, share=(context.input_pipeline_id, context.num_input_pipelines))
-                .unbatch()
-                .batch(context.get_per_replica_batch_size(self._settings.batch_size), drop_remainder=True)
-                .prefetch(_AHEAD)
-            )
+            pipelines = context.num_input_pipelines
+            share = clips.Share(context.input_pipeline_id, pipelines, context.num_replicas_in_sync // pipelines)
+            return self._pipeline(start_step, share).prefetch(_AHEAD)
 
         if self._strategy.num_replicas_in_sync == 1:
-            return clips.checked(_ahead(self._pipeline(start_step, share=(0, 1))))
-        return clips.checked(self._strategy.distribute_datasets_from_function(pipeline))
+            return clips.with_run_errors(_ahead(self._pipeline(start_step, clips.WHOLE)))
+        return clips.with_run_errors(self._strategy.distribute_datasets_from_function(pipeline))
 
-    def _pipeline(self, start_step: int, share: tuple[int, int]) -> tf.data.Dataset:
-        common = {
-            "batch_size": self._settings.batch_size,
-            "seed": self._seed,
-            "start_step": start_step,
-            "size": self._settings.frame_size,
-            "augmentation": self._augmentation,
-            "sampling": self._settings.sampling,
-            "share": share,
-        }
-        source = clips.in_turn(self._sources, domains=self._domains, **common)
+    def _pipeline(self, start_step: int, share: clips.Share) -> tf.data.Dataset:
+        where = {"start_step": start_step, "share": share}
+        source = clips.training_batches(self._sources, self._sampling, domains=self._domains, **where)
         if not self._targets:
             return source
-        target = clips.in_turn(self._targets, domains=[0] * len(self._targets), labelled=False, **common)
-        return clips.with_target(source, target)
+        target = clips.training_batches(self._targets, self._sampling, labelled=False, **where)
+        return clips.paired_with_target(source, target)
 
 
 def _ahead(batches: tf.data.Dataset) -> tf.data.Dataset:

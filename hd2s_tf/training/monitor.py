@@ -1,13 +1,12 @@
 """What a run shows while it trains: metrics.jsonl, TensorBoard, curves.png."""
 
-import io
 import json
 
 import numpy as np
 import tensorflow as tf
 from absl import logging
 
-from hd2s_tf import files
+from hd2s_tf import files, plotting
 from hd2s_tf.data import records
 
 METRICS, CURVES, TENSORBOARD = "metrics.jsonl", "curves.png", "tensorboard"
@@ -49,16 +48,13 @@ class Monitor:
 
     def draw(self) -> None:
         """Draws every value against the update into curves.png, training and validation values in one panel."""
-        from matplotlib.backends.backend_agg import FigureCanvasAgg
-        from matplotlib.figure import Figure
-
         names = list(dict.fromkeys(name for record in self.records for name in record if name not in _HIDDEN))
         panels = list(dict.fromkeys(name.rsplit("/", 1)[-1] for name in names))
         if not panels:
             return
         columns = min(3, len(panels))
         rows = -(-len(panels) // columns)
-        figure = Figure(figsize=(5 * columns, 3.2 * rows), layout="constrained")
+        figure = plotting.new_figure(5 * columns, 3.2 * rows)
         for axes, panel in zip(figure.subplots(rows, columns, squeeze=False).flat, panels, strict=False):
             for name in (name for name in names if name.rsplit("/", 1)[-1] == panel):
                 points = [(record["update"], record[name]) for record in self.records if name in record]
@@ -66,9 +62,7 @@ class Monitor:
             axes.set_title(panel)
             axes.set_xlabel("update")
             axes.legend(fontsize=8)
-        buffer = io.BytesIO()
-        FigureCanvasAgg(figure).print_png(buffer)
-        files.write_bytes(files.join(self._workdir, CURVES), buffer.getvalue())
+        files.write_bytes(files.join(self._workdir, CURVES), plotting.png_bytes(figure))
 
 
 _HIDDEN = {"update", "clips_per_second"}

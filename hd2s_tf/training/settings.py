@@ -5,6 +5,7 @@ import dataclasses
 import ml_collections
 
 from hd2s_tf.data.augmentation import Augmentation
+from hd2s_tf.models.presets import DOMAIN_MODULES
 
 # In place of a file's name: the run stops unless one is given.
 REQUIRED = "required"
@@ -20,10 +21,7 @@ def paper() -> ml_collections.ConfigDict:
     # Arguments of `HD2S` in place of the preset's.
     config.model.levels = (1, 2, 3, 4)
     config.model.domains = ()
-    config.model.domain_priors = True
-    config.model.domain_normalization = True
-    config.model.domain_fusion = True
-    config.model.domain_smoothing = True
+    config.model.domain_modules = DOMAIN_MODULES
     config.model.width_multiplier = 1.0
     # Share of the running statistics that a step keeps; 0 for the published values.
     config.model.momentum = 0.0

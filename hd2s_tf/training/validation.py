@@ -44,7 +44,7 @@ class Validation:
             batches = clips.evaluation_clips(
                 dataset, batch_size=self._batch_size, every=self._every, size=self._frame_size, domain=domain
             )
-            for number, batch in enumerate(clips.checked(batches)):
+            for number, batch in enumerate(clips.with_run_errors(batches)):
                 outputs = self._predict(model, {"clip": batch["clip"], "domain": batch["domain"]})
                 for video, *scores in zip(batch["video"].numpy(), *self._scores(outputs, batch), strict=True):
                     videos.setdefault(video, []).append(scores)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from hd2s_tf.benchmark import growth, runtimes
-from hd2s_tf.inference.predictor import ModelPredictFn
+from hd2s_tf.inference.predict_fn import ModelPredictFn
 from hd2s_tf.models.hd2s import HD2S
 from hd2s_tf.models.presets import CLIP_FRAMES, FRAME_SIZE
 
@@ -14,7 +14,7 @@ def test_pytorch_answers_as_our_network():
     pytest.importorskip("torch", reason="PyTorch is optional")
     model = HD2S.from_preset("hd2s_tiny")
     clips = np.random.default_rng(1).integers(0, 256, (2, CLIP_FRAMES, 64, 96, 3), np.uint8)
-    np.testing.assert_allclose(runtimes.create("torch", model)(clips), ModelPredictFn(model)(clips), atol=2e-5)
+    np.testing.assert_allclose(runtimes.create("torch", model)(clips), ModelPredictFn(model)(clips).saliency, atol=2e-5)
 
 
 def test_ratios_by_hand():

@@ -1,27 +1,26 @@
 import collections
+import dataclasses
 import pathlib
 import shutil
 
 import numpy as np
 import pytest
 
-from hd2s_tf.data import clips, preparation, preprocessing, records, synthetic, video
+from hd2s_tf.data import clips, images, preparation, preprocessing, records, synthetic
 from hd2s_tf.data.augmentation import Augmentation
+from hd2s_tf.data.layouts import ValidationSplit
 from hd2s_tf.errors import BadInputError, RunError
 
 SIZE = (32, 48)
+SAMPLING = clips.Sampling(batch_size=4, seed=3, size=SIZE)
 
 
 @pytest.fixture(scope="module")
 def dataset(tmp_path_factory):
     folder = tmp_path_factory.mktemp("data")
     synthetic.write_videos(folder / "source", videos=2, frames=20, size=(64, 96))
-    options = preparation.Options(*SIZE)
-    from hd2s_tf.data.layouts import Choice
-
-    preparation.prepare(
-        "dhf1k", str(folder / "source"), str(folder / "out"), options=options, choice=Choice(fraction=0), workers=1
-    )
+    given = {"options": preparation.Options(*SIZE), "validation": ValidationSplit(fraction=0), "workers": 1}
+    preparation.prepare("dhf1k", str(folder / "source"), str(folder / "out"), **given)
     return records.load_dataset(folder / "out", "train")
 
 
@@ -31,16 +30,15 @@ def still(tmp_path_factory):
     for kind in ("images", "maps", "fixation"):
         (folder / "source" / "training" / "a" / kind).mkdir(parents=True)
         image = np.full((64, 96), 90, np.uint8)
-        (folder / "source" / "training" / "a" / kind / "a.png").write_bytes(video.png_bytes(image))
+        (folder / "source" / "training" / "a" / kind / "a.png").write_bytes(images.png(image))
     preparation.prepare(
         "stills", str(folder / "source"), str(folder / "out"), options=preparation.Options(*SIZE), workers=1
     )
     return records.load_dataset(folder / "out", "train")
 
 
-def _batches(dataset, count, **arguments):
-    settings = {"batch_size": 4, "seed": 3, "size": SIZE, **arguments}
-    return [{k: v.numpy() for k, v in batch.items()} for batch in clips.clips(dataset, **settings).take(count)]
+def _batches(dataset, count, sampling=SAMPLING, **arguments):
+    return list(clips.training_batches([dataset], sampling, **arguments).take(count).as_numpy_iterator())
 
 
 def test_a_batchs_shapes_types_and_ranges(dataset):
@@ -59,12 +57,13 @@ def test_a_batchs_shapes_types_and_ranges(dataset):
     "augmentation", [Augmentation(), Augmentation(zoom=0.5, brightness=0.1, contrast=0.2, saturation=0.4, tempo=0.5)]
 )
 def test_batches_are_a_function_of_seed_and_step(dataset, augmentation):
-    batches = _batches(dataset, 5, augmentation=augmentation)
-    later = _batches(dataset, 2, augmentation=augmentation, start_step=3)
+    sampling = dataclasses.replace(SAMPLING, augmentation=augmentation)
+    batches = _batches(dataset, 5, sampling)
+    later = _batches(dataset, 2, sampling, start_step=3)
     for first, second in zip(batches[3:], later, strict=True):
         for name in first:
             np.testing.assert_array_equal(first[name], second[name])
-    other = _batches(dataset, 1, augmentation=augmentation, seed=4)[0]
+    other = _batches(dataset, 1, dataclasses.replace(sampling, seed=4))[0]
     assert (other["clip"] != batches[0]["clip"]).any()
 
 
@@ -77,17 +76,18 @@ def test_the_target_is_the_last_frames(dataset):
 
 
 def test_every_window_is_equally_likely(dataset):
-    sampler = clips._Sampler(dataset, 16, "windows", True)
+    windows = clips._Windows(dataset, clips.Sampling(4, unit="windows"), labelled=True)
     generator = np.random.default_rng(0)
-    drawn = collections.Counter(_window_key(sampler.draw(generator, Augmentation())) for _ in range(2000))
+    drawn = collections.Counter(_window_key(*windows.draw(generator)) for _ in range(2000))
     # Two videos of 20 frames have 5 windows each.
     assert len(drawn) == 10
     assert min(drawn.values()) > 130
     assert max(drawn.values()) < 270
 
 
-def _window_key(frames):
-    return frames[0].image + frames[-1].image
+def _window_key(drawn, indices):
+    np.testing.assert_array_equal(np.diff(indices), 1)
+    return drawn.name, indices[0]
 
 
 def test_a_still_repeats(still):
@@ -96,17 +96,17 @@ def test_a_still_repeats(still):
 
 
 def test_data_sets_take_turns(dataset, still):
-    batches = list(
-        clips.in_turn([dataset, still], domains=[0, 1], batch_size=2, seed=0, size=SIZE).take(4).as_numpy_iterator()
-    )
+    batches = clips.training_batches([dataset, still], clips.Sampling(2, size=SIZE), domains=[0, 1])
+    batches = list(batches.take(4).as_numpy_iterator())
     assert [batch["domain"].tolist() for batch in batches] == [[0, 0], [1, 1], [0, 0], [1, 1]]
 
 
 def test_a_target_comes_with_the_source_from_any_step_on(dataset, still):
     def pairs(start_step, count):
-        settings = {"batch_size": 2, "seed": 1, "size": SIZE, "start_step": start_step}
-        source, target = clips.clips(dataset, **settings), clips.clips(still, labelled=False, **settings)
-        return list(clips.with_target(source, target).take(count).as_numpy_iterator())
+        sampling = clips.Sampling(2, seed=1, size=SIZE)
+        source = clips.training_batches([dataset], sampling, start_step=start_step)
+        target = clips.training_batches([still], sampling, start_step=start_step, labelled=False)
+        return list(clips.paired_with_target(source, target).take(count).as_numpy_iterator())
 
     first, later = pairs(0, 3)[2], pairs(2, 1)[0]
     assert set(first["source"]) - set(first["target"]) == {"saliency_map", "fixation_map"}
@@ -127,9 +127,12 @@ def test_a_damaged_shard_is_named(dataset, tmp_path):
     for loaded in damaged.videos:
         data[int(loaded.offsets[15]) + 50] ^= 1
     path.write_bytes(data)
-    for batches in (clips.clips(damaged, batch_size=1, seed=0), clips.evaluation_clips(damaged, batch_size=1)):
+    for batches in (
+        clips.training_batches([damaged], clips.Sampling(1)),
+        clips.evaluation_clips(damaged, batch_size=1),
+    ):
         with pytest.raises(RunError, match=r"tfrecord: damaged: the record of 000\d, frame 16, fails its checksum$"):
-            next(clips.checked(batches))
+            next(clips.with_run_errors(batches))
 
 
 def test_evaluation_sees_every_window_once_in_order(dataset):
@@ -142,7 +145,7 @@ def test_evaluation_sees_every_window_once_in_order(dataset):
 
 
 def test_flips_move_clip_and_truth_alike(dataset):
-    plain = _batches(dataset, 3, augmentation=Augmentation(flip=False))
+    plain = _batches(dataset, 3, dataclasses.replace(SAMPLING, augmentation=Augmentation(flip=False)))
     flipped = _batches(dataset, 3)
     kinds = set()
     for first, second in zip(plain, flipped, strict=True):
@@ -155,9 +158,9 @@ def test_flips_move_clip_and_truth_alike(dataset):
     assert kinds == {True, False}
 
 
-def test_an_unknown_sampling_is_refused(dataset):
+def test_an_unknown_unit_is_refused():
     with pytest.raises(BadInputError, match="windows, videos"):
-        clips.clips(dataset, batch_size=1, seed=0, sampling="frames")
+        clips.Sampling(1, unit="frames")
 
 
 def test_reflection_against_the_slow_way():
@@ -172,12 +175,43 @@ def test_scaling_is_the_published_one():
 
 def test_shares_of_a_batch_are_the_batch(dataset, still):
     def batches(share):
-        settings = {"domains": [0, 1], "batch_size": 4, "seed": 3, "size": SIZE, "share": share}
-        return list(clips.in_turn([dataset, still], **settings).take(2).as_numpy_iterator())
+        made = clips.training_batches([dataset, still], SAMPLING, domains=[0, 1], share=share)
+        return list(made.take(2 * share.replicas).as_numpy_iterator())
 
-    whole = batches((0, 1))
-    parts = [batches((index, 2)) for index in range(2)]
+    whole = batches(clips.WHOLE)
+    parts = [batches(clips.Share(index, 2)) for index in range(2)]
     for step, expected in enumerate(whole):
         for name, values in expected.items():
             assert [len(part[step][name]) for part in parts] == [2, 2]
             np.testing.assert_array_equal(np.concatenate([part[step][name] for part in parts]), values)
+    # The second half again, dealt out to two replicas.
+    for number, single in enumerate(batches(clips.Share(1, 2, replicas=2))):
+        step, replica = divmod(number, 2)
+        for name, values in single.items():
+            np.testing.assert_array_equal(values, whole[step][name][2 + replica : 3 + replica])
+
+
+@pytest.mark.parametrize(("unit", "expected"), [("windows", 3 / 8), ("videos", 1 / 2)])
+def test_a_short_video_among_longer_ones(dataset, unit, expected):
+    """Videos of 20 and 18 frames have 5 and 3 windows: their share by windows is 3 of 8, by videos a half."""
+    first, second = dataset.videos
+    short = dataclasses.replace(second, offsets=second.offsets[:19], targets=second.targets[:18])
+    windows = clips._Windows(dataclasses.replace(dataset, videos=(first, short)), clips.Sampling(1, unit=unit), True)
+    generator = np.random.default_rng(0)
+    share = np.mean([windows.draw(generator)[0] is short for _ in range(2000)])
+    assert share == pytest.approx(expected, abs=0.05)
+
+
+def test_a_frame_that_comes_again_is_the_same(dataset):
+    """A video of three frames is continued by its mirror image: 1 2 3 3 2 1 1 2 3 ..."""
+    first = dataset.videos[0]
+    short = dataclasses.replace(first, offsets=first.offsets[:4], targets=first.targets[:3])
+    clip, saliency_map, fixation_map = clips._example(
+        short, np.array([0, 1, 2, 2, 1, 0]), SIZE, Augmentation(flip=False), np.random.default_rng(0)
+    )
+    np.testing.assert_array_equal(clip[3:], clip[2::-1])
+    assert (clip[0] != clip[1]).any()
+    alone = clips._example(short, np.array([0]), SIZE, Augmentation(flip=False), np.random.default_rng(0))
+    np.testing.assert_array_equal(clip[-1], alone[0][0])
+    np.testing.assert_array_equal(saliency_map, alone[1])
+    np.testing.assert_array_equal(fixation_map, alone[2])

@@ -3,14 +3,14 @@ import numpy as np
 import pytest
 import scipy.io
 
-from hd2s_tf.data import fixations, layouts, synthetic, video
-from hd2s_tf.data.layouts import Choice
+from hd2s_tf.data import fixations, images, layouts, synthetic
+from hd2s_tf.data.layouts import ValidationSplit
 from hd2s_tf.errors import BadInputError
 
 
 def _png(path, value=0, size=(8, 12)):
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(video.png_bytes(np.full(size, value, np.uint8)))
+    path.write_bytes(images.png(np.full(size, value, np.uint8)))
 
 
 def _ucf(folder, videos=("a", "b", "c"), frames=2, split="training"):
@@ -29,37 +29,45 @@ def dhf1k(tmp_path_factory):
 
 
 def test_dhf1k(dhf1k):
-    records, problems = layouts.read_layout("dhf1k", dhf1k, Choice(fraction=0))
+    records, problems = layouts.read_layout("dhf1k", dhf1k, ValidationSplit(fraction=0))
     assert not problems
     assert [record.name for record in records] == ["0001", "0002", "0003"]
     assert {record.split for record in records} == {"train"}
     assert records[0].frames.endswith("video/001.AVI")
-    assert [path.rsplit("/", 3)[1:] for path in records[0].map_paths[:2]] == [
+    assert [path.rsplit("/", 3)[1:] for path in records[0].labels.map_paths[:2]] == [
         ["0001", "maps", "0001.png"],
         ["0001", "maps", "0002.png"],
     ]
-    assert len(list(records[0].open())) == len(records[0].fixation_paths) == 4
+    assert len(list(records[0].open())) == len(records[0].labels.fixation_paths) == 4
 
 
 def test_dhf1ks_splits_are_by_number(tmp_path):
     synthetic.write_videos(tmp_path, videos=1, frames=2, size=(48, 64))
-    for number in (601, 701):
-        (tmp_path / "video" / f"{number}.AVI").write_bytes((tmp_path / "video" / "001.AVI").read_bytes())
-    (tmp_path / "annotation" / "0601").symlink_to(tmp_path / "annotation" / "0001")
-    records, problems = layouts.read_layout("dhf1k", tmp_path)
+    for number in (2, 600, 601, 700, 701, 1000, 1001):
+        (tmp_path / "video" / f"{number:03d}.AVI").write_bytes((tmp_path / "video" / "001.AVI").read_bytes())
+    for number in (2, 600, 601, 700):
+        (tmp_path / "annotation" / f"{number:04d}").symlink_to(tmp_path / "annotation" / "0001")
+    records, problems = layouts.read_layout("dhf1k", tmp_path, ValidationSplit(names=("0002",)))
     assert not problems
-    assert {record.name: record.split for record in records} == {"0001": "train", "0601": "validation", "0701": "test"}
-    assert not records[-1].map_paths
+    assert {record.name: record.split for record in records} == {
+        "0001": "train", "0600": "train", "0002": "validation", "0601": "test", "0700": "test", "0701": "test",
+        "1000": "test",
+    }  # fmt: skip
+    assert [record.labels is None for record in records] == [False] * 5 + [True] * 2
+    # Nothing that is scored chooses the weights.
+    chosen = [record.name for record in layouts.read_layout("dhf1k", tmp_path)[0] if record.split == "validation"]
+    assert len(chosen) == 1
+    assert chosen[0] in ("0001", "0002", "0600")
 
 
 def test_named_and_chosen_validation_videos(dhf1k, tmp_path):
-    records, _ = layouts.read_layout("dhf1k", dhf1k, Choice(names=("0002",)))
+    records, _ = layouts.read_layout("dhf1k", dhf1k, ValidationSplit(names=("0002",)))
     assert [record.name for record in records if record.split == "validation"] == ["0002"]
     with pytest.raises(BadInputError, match="not among the training videos: 0009"):
-        layouts.read_layout("dhf1k", dhf1k, Choice(names=("0009",)))
+        layouts.read_layout("dhf1k", dhf1k, ValidationSplit(names=("0009",)))
     _ucf(tmp_path, [f"v{number:02d}" for number in range(20)], frames=1)
     chosen = [
-        [record.name for record in layouts.read_layout("ucf_sports", tmp_path, Choice(seed=seed))[0]
+        [record.name for record in layouts.read_layout("ucf_sports", tmp_path, ValidationSplit(seed=seed))[0]
          if record.split == "validation"]
         for seed in (0, 0, 1)
     ]  # fmt: skip
@@ -70,21 +78,21 @@ def test_named_and_chosen_validation_videos(dhf1k, tmp_path):
 @pytest.mark.parametrize("layout", ["ucf_sports", "hollywood2", "stills"])
 def test_ucf(tmp_path, layout):
     _ucf(_ucf(tmp_path), ("d",), split="testing")
-    records, problems = layouts.read_layout(layout, tmp_path, Choice(fraction=0))
+    records, problems = layouts.read_layout(layout, tmp_path, ValidationSplit(fraction=0))
     assert not problems
     assert [(record.name, record.split) for record in records] == [
         ("a", "train"), ("b", "train"), ("c", "train"), ("d", "test"),
     ]  # fmt: skip
-    assert len(records[0].frames) == len(records[0].map_paths) == 2
+    assert len(records[0].frames) == len(records[0].labels.map_paths) == 2
 
 
 def test_ledov(tmp_path):
     for path in ("a/one.mp4", "b/two.avi", "three.mp4"):
         (tmp_path / path).parent.mkdir(exist_ok=True)
         (tmp_path / path).write_bytes(b"x")
-    records, _ = layouts.read_layout("ledov", tmp_path, Choice(fraction=0))
+    records, _ = layouts.read_layout("ledov", tmp_path, ValidationSplit(fraction=0))
     assert [record.name for record in records] == ["one", "three", "two"]
-    assert not records[0].map_paths
+    assert records[0].labels is None
     (tmp_path / "Training.txt").write_text("two\n")
     (tmp_path / "Testing.txt").write_text("one\nmissing\n")
     records, problems = layouts.read_layout("ledov", tmp_path)
@@ -111,7 +119,7 @@ def test_links_that_lead_back_and_videos_of_one_name(tmp_path):
     for link in ("one", "two"):
         (tmp_path / "a" / "b" / link).symlink_to(tmp_path)
     (tmp_path / "a" / "x.mp4").write_bytes(b"x")
-    records, problems = layouts.read_layout("ledov", tmp_path, Choice(fraction=0))
+    records, problems = layouts.read_layout("ledov", tmp_path, ValidationSplit(fraction=0))
     assert ([record.name for record in records], problems) == (["x"], [])
     (tmp_path / "a" / "b" / "x.avi").write_bytes(b"x")
     _, problems = layouts.read_layout("ledov", tmp_path)
@@ -125,10 +133,10 @@ def test_dhf1k_as_extracted_frames_with_matlab_fixations(tmp_path):
         matlab = tmp_path / "annotation" / "0001" / "fixation" / "maps" / f"{frame:04d}.mat"
         matlab.parent.mkdir(parents=True, exist_ok=True)
         scipy.io.savemat(matlab, {"I": np.eye(8, 12, dtype=np.uint8)})
-    records, problems = layouts.read_layout("dhf1k", tmp_path, Choice(fraction=0))
+    records, problems = layouts.read_layout("dhf1k", tmp_path, ValidationSplit(fraction=0))
     assert not problems
     assert [frame[0, 0, 0] for frame in records[0].open()] == [1, 2, 3]
-    assert [path[-8:] for path in records[0].fixation_paths] == ["0001.mat", "0002.mat", "0003.mat"]
+    assert [path[-8:] for path in records[0].labels.fixation_paths] == ["0001.mat", "0002.mat", "0003.mat"]
     (tmp_path / "video" / "001" / "00003.png").unlink()
     _, problems = layouts.read_layout("dhf1k", tmp_path)
     assert "3 maps, but 2 frames" in str(problems[0])
@@ -137,7 +145,7 @@ def test_dhf1k_as_extracted_frames_with_matlab_fixations(tmp_path):
 def test_maps_that_do_not_match_are_named(tmp_path):
     _ucf(tmp_path)
     (tmp_path / "training" / "a" / "maps" / "002.png").unlink()
-    records, problems = layouts.read_layout("ucf_sports", tmp_path, Choice(fraction=0))
+    records, problems = layouts.read_layout("ucf_sports", tmp_path, ValidationSplit(fraction=0))
     assert [record.name for record in records] == ["b", "c"]
     assert "a/images/002.png: nothing of this name" in str(problems[0])
 
@@ -161,7 +169,7 @@ def test_folders_that_are_no_data_set(tmp_path):
 def test_fixations_from_png_and_both_kinds_of_matlab_files(tmp_path):
     fixation_map = np.zeros((6, 9), bool)
     fixation_map[1, 7] = fixation_map[5, 0] = True
-    (tmp_path / "a.png").write_bytes(video.png_bytes(fixation_map * np.uint8(255)))
+    (tmp_path / "a.png").write_bytes(images.png(fixation_map * np.uint8(255)))
     scipy.io.savemat(tmp_path / "b.mat", {"I": fixation_map.astype(np.uint8)})
     with h5py.File(tmp_path / "c.mat", "w", userblock_size=512) as file:
         file["I"] = fixation_map.astype(np.uint8).T

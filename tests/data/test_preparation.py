@@ -5,7 +5,7 @@ import shutil
 import numpy as np
 import pytest
 
-from hd2s_tf.data import layouts, preparation, records, synthetic, video
+from hd2s_tf.data import images, layouts, preparation, records, synthetic
 from hd2s_tf.errors import BadInputError, RunError
 
 
@@ -18,9 +18,9 @@ def source(tmp_path_factory):
 
 def _prepare(source, output, **arguments):
     options = preparation.Options(32, 48)
-    choice = layouts.Choice(names=("0003",))
+    validation = layouts.ValidationSplit(names=("0003",))
     return preparation.prepare(
-        "dhf1k", str(source), str(output), options=options, choice=choice, workers=1, **arguments
+        "dhf1k", str(source), str(output), options=options, validation=validation, workers=1, **arguments
     )
 
 
@@ -50,7 +50,7 @@ def test_the_description_says_what_is_there(prepared):
 
 def test_frames_maps_and_fixations_are_the_sources(source, prepared):
     stored = records.load_dataset(prepared, "train").videos[1].read(np.array([7]))[0]
-    truth = video.read_map(str(source / "annotation" / "0002" / "maps" / "0008.png"))
+    truth = images.read_map(str(source / "annotation" / "0002" / "maps" / "0008.png"))
     point = np.unravel_index(truth.argmax(), truth.shape)
     np.testing.assert_allclose(stored.fixations[0] * truth.shape, np.array(point) + 0.5, atol=1.0)
     assert stored.image[:2] == b"\xff\xd8"
@@ -108,9 +108,9 @@ def test_a_truncated_unlabelled_video_is_named(source, tmp_path):
         (tmp_path / "videos" / f"{name}.avi").write_bytes(content)
 
     def prepare(**arguments):
-        choice, options = layouts.Choice(fraction=0), preparation.Options(32, 48)
+        validation, options = layouts.ValidationSplit(fraction=0), preparation.Options(32, 48)
         given = ("ledov", str(tmp_path / "videos"), str(tmp_path / "out"))
-        return preparation.prepare(*given, options=options, choice=choice, workers=1, **arguments)["train"]
+        return preparation.prepare(*given, options=options, validation=validation, workers=1, **arguments)["train"]
 
     with pytest.raises(BadInputError, match="half.avi: truncated or damaged|none.avi: the file is empty"):
         prepare()
@@ -129,13 +129,13 @@ def test_maps_of_another_aspect_and_black_maps(source, tmp_path):
     folder = tmp_path / "source"
     shutil.copytree(source, folder)
     black = folder / "annotation" / "0001" / "maps" / "0004.png"
-    black.write_bytes(video.png_bytes(np.zeros((64, 96), np.uint8)))
+    black.write_bytes(images.png(np.zeros((64, 96), np.uint8)))
     written = _prepare(folder, tmp_path / "out")["train"]
     assert written["counts"]["frames_without_target"] == 1
     loaded = records.load_dataset(tmp_path / "out", "train")
     assert not loaded.videos[0].targets[3]
     assert loaded.videos[0].targets.sum() == 19
-    black.write_bytes(video.png_bytes(np.ones((96, 96), np.uint8)))
+    black.write_bytes(images.png(np.ones((96, 96), np.uint8)))
     with pytest.raises(BadInputError, match="0004.png: the map is 96x96, its frame 96x64"):
         _prepare(folder, tmp_path / "out")
 

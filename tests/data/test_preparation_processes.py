@@ -141,7 +141,7 @@ def main():
     import tensorflow as tf
 
     loaded = records.load_dataset("s3://bucket/discs", "train")
-    batch = next(iter(clips.clips(loaded, batch_size=2, seed=0, size=(32, 48), labelled=False)))
+    batch = next(iter(clips.training_batches([loaded], clips.Sampling(2, size=(32, 48)), labelled=False)))
     print(hashlib.sha256(batch["clip"].numpy().tobytes()).hexdigest())
     value = tf.Variable(3.0)
     Checkpoints("s3://bucket/run/checkpoints", value=value).save(7)
@@ -169,10 +169,10 @@ def test_shards_checkpoints_and_weights_on_s3(source, s3, tmp_path):
 
     from hd2s_tf.data import clips, layouts, preparation, records
 
-    options, choice = preparation.Options(32, 48), layouts.Choice(fraction=0)
-    preparation.prepare("ledov", str(source), str(tmp_path), options=options, choice=choice, workers=1)
+    options, validation = preparation.Options(32, 48), layouts.ValidationSplit(fraction=0)
+    preparation.prepare("ledov", str(source), str(tmp_path), options=options, validation=validation, workers=1)
     local = records.load_dataset(tmp_path, "train")
-    batch = next(iter(clips.clips(local, batch_size=2, seed=0, size=(32, 48), labelled=False)))
+    batch = next(iter(clips.training_batches([local], clips.Sampling(2, size=(32, 48)), labelled=False)))
     assert hashlib.sha256(batch["clip"].numpy().tobytes()).hexdigest() == result.stdout.strip()
 
 

@@ -11,6 +11,9 @@ from hd2s_tf.data import synthetic
 from hd2s_tf.errors import BadInputError, RunError
 from hd2s_tf.evaluation import evaluate
 from hd2s_tf.evaluation.protocol import METRICS
+from hd2s_tf.inference.predict_fn import FunctionPredictFn
+from hd2s_tf.inference.streams import Maps
+from hd2s_tf.serving.signatures import ModelInfo
 
 
 @pytest.fixture(scope="module")
@@ -30,20 +33,19 @@ def perfect(dataset, tmp_path):
     return tmp_path / "maps"
 
 
-class _Brightness:
-    """A `predict_fn`: the brightness of the last frame, as maps of two levels too."""
+def _brightness(clips):
+    """The brightness of the last frame, as maps of two levels too."""
+    maps = clips[:, -1].mean(-1, dtype=np.float32) / 255
+    return Maps(maps, np.stack([maps, maps**2], 1))
 
-    preset, weights, weights_sha256, precision = "brightness", "none", None, "float32"
-    clip_frames, smoothing_sigma = 4, 0.0
 
-    def __call__(self, clips, conspicuity=False):
-        maps = clips[:, -1].mean(-1, dtype=np.float32) / 255
-        return (maps, np.stack([maps, maps**2], 1)) if conspicuity else maps
+def _predict_fn(function):
+    return FunctionPredictFn(function, ModelInfo("brightness", clip_frames=4, smoothing_sigma=0.0))
 
 
 @pytest.fixture
 def brightness(monkeypatch):
-    monkeypatch.setattr(evaluate, "load_predict_fn", lambda *arguments: _Brightness())
+    monkeypatch.setattr(evaluate, "load_predict_fn", lambda *arguments: _predict_fn(_brightness))
 
 
 def _evaluate(dataset, output, names=(), split="train", **arguments):
@@ -152,16 +154,14 @@ def test_predictions_that_cannot_be_used(dataset, perfect, tmp_path):
 
 
 def test_maps_that_are_not_finite(dataset, tmp_path, brightness, monkeypatch):
-    answer = _Brightness.__call__
-
-    def sometimes_nan(self, clips, conspicuity=False):
-        maps = answer(self, clips)
+    def sometimes_nan(clips):
+        maps = _brightness(clips)
         # Of a video's five frames the first three are predicted together, backwards, then the last two.
-        if len(maps) == 2:
-            maps[-1, 0, 0] = np.nan
-        return answer(self, clips, conspicuity) if conspicuity else maps
+        if len(clips) == 2:
+            maps.saliency[-1, 0, 0] = np.nan
+        return maps
 
-    monkeypatch.setattr(_Brightness, "__call__", sometimes_nan)
+    monkeypatch.setattr(evaluate, "load_predict_fn", lambda *arguments: _predict_fn(sometimes_nan))
     with pytest.raises(BadInputError, match="0001, frame 0005: the map has values that are not finite, 0002"):
         _evaluate(dataset, tmp_path / "out", batch_size=5)
     scores = _evaluate(dataset, tmp_path / "out", batch_size=5, allow_missing=True)
@@ -245,7 +245,7 @@ def test_a_submission_of_videos_without_ground_truth(dataset, tmp_path, brightne
 def test_data_that_cannot_be_scored(dataset, tmp_path):
     for arguments, message in (
         ((tmp_path / "nothing", "train"), "no such folder"),
-        ((tmp_path, "train"), "neither prepared data nor a layout"),
+        ((tmp_path, "train"), "no layout that can be recognised"),
         ((dataset, "test"), "no videos with ground truth in the split test"),
         ((dataset, "tset"), "no split 'tset'"),
     ):

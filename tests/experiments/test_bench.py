@@ -15,8 +15,10 @@ from hd2s_tf.training import loop, settings
 def data_root(tmp_path_factory) -> str:
     folder = tmp_path_factory.mktemp("data")
     synthetic.write_videos(folder / "discs", videos=3, frames=18, size=(64, 96))
-    choice = layouts.Choice(names=("0003",))
-    preparation.prepare("dhf1k", str(folder / "discs"), str(folder / "prepared/discs"), choice=choice, workers=1)
+    validation = layouts.ValidationSplit(names=("0003",))
+    preparation.prepare(
+        "dhf1k", str(folder / "discs"), str(folder / "prepared/discs"), validation=validation, workers=1
+    )
     return str(folder / "prepared")
 
 

@@ -3,12 +3,20 @@ import pytest
 
 from hd2s_tf.errors import BadInputError, RunError
 from hd2s_tf.inference.domains import domain_index
-from hd2s_tf.inference.predictor import ModelPredictFn, load_predict_fn, predict_video
+from hd2s_tf.inference.loading import load_predict_fn
+from hd2s_tf.inference.predict_fn import FunctionPredictFn, ModelPredictFn
+from hd2s_tf.inference.predictor import predict_video
 from hd2s_tf.models.hd2s import HD2S
+from hd2s_tf.serving.signatures import ModelInfo
 
 
+def _of(function):
+    return FunctionPredictFn(function, ModelInfo("test"))
+
+
+@_of
 def _last_pixel(clips):
-    """A `predict_fn` whose map is bright in the row that is the number of the window's last frame."""
+    """The map is bright in the row that is the number of the window's last frame."""
     maps = np.zeros((len(clips), 128, 192), np.float32)
     for saliency_map, clip in zip(maps, clips, strict=True):
         saliency_map[clip[-1, 0, 0, 0]] = 0.5
@@ -41,8 +49,8 @@ def test_a_videos_maps_are_those_of_its_windows_one_by_one(random_predict_fn, co
     frames = np.random.default_rng(count).integers(0, 256, (count, 32, 64, 3), np.uint8)
     options = {"frame_size": (32, 64), "smoothing_sigma": 0, "conspicuity": True}
     found = list(predict_video(random_predict_fn, frames, **options))
-    # A function has no runs of its own, so that every window is predicted whole.
-    expected = predict_video(lambda clips, **more: random_predict_fn(clips, **more), frames, **options)
+    # A function has no stream of its own, so that every window is predicted whole.
+    expected = predict_video(_of(lambda clips: random_predict_fn(clips, conspicuity=True)), frames, **options)
     for prediction, other in zip(found, expected, strict=True):
         assert prediction.index == other.index
         np.testing.assert_allclose(prediction.network_map, other.network_map, rtol=0, atol=255e-5)
@@ -79,7 +87,7 @@ def test_maps_have_the_frames_size():
 
 def test_maps_that_are_not_finite_stop_the_run():
     with pytest.raises(RunError, match="frames 0 to 1: .* not finite"):
-        list(predict_video(lambda clips: np.full((len(clips), 128, 192), np.nan), _frames(2)))
+        list(predict_video(_of(lambda clips: np.full((len(clips), 128, 192), np.nan)), _frames(2)))
 
 
 @pytest.mark.parametrize("arguments", [{"batch_size": 0}, {"stride": 0}])
@@ -100,13 +108,13 @@ def test_domains_are_found_by_name():
             domain_index(name, domains)
 
 
-def test_the_model_in_the_box_sees_a_bright_disc():
+def test_the_bundled_model_sees_a_bright_disc():
     frames = _frames(1, (128, 192))
     frames[0][:] = 60
     rows, columns = np.mgrid[:128, :192]
     frames[0][(rows - 40) ** 2 + (columns - 130) ** 2 < 144] = (250, 220, 200)
     predict_fn = load_predict_fn("auto")
-    assert predict_fn.smoothing_sigma == 0
+    assert predict_fn.info.smoothing_sigma == 0
     prediction = next(predict_video(predict_fn, frames))
     peak = np.unravel_index(prediction.saliency_map.argmax(), (128, 192))
     assert np.hypot(peak[0] - 40, peak[1] - 130) < 24

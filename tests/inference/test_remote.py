@@ -15,8 +15,9 @@ from tensorflow_serving.apis import get_model_metadata_pb2, predict_pb2, predict
 
 from hd2s_tf.errors import BadInputError, RunError
 from hd2s_tf.inference import remote
+from hd2s_tf.serving.signatures import ModelInfo
 
-INFORMATION = {"domains": ["A", "B"], "clip_frames": 16}
+INFORMATION = ModelInfo("test", domains=("A", "B")).to_json()
 
 
 class _Service(prediction_service_pb2_grpc.PredictionServiceServicer):

@@ -3,8 +3,9 @@ import pytest
 
 from hd2s_tf import SaliencyStream, predict_video
 from hd2s_tf.errors import BadInputError, RunError
-from hd2s_tf.inference.predictor import ModelPredictFn
+from hd2s_tf.inference.predict_fn import FunctionPredictFn, ModelPredictFn
 from hd2s_tf.models.hd2s import HD2S
+from hd2s_tf.serving.signatures import ModelInfo
 
 RNG = np.random.default_rng(6)
 SIZE = (32, 64)
@@ -30,7 +31,7 @@ def test_a_stream_of_any_predict_fn_holds_no_more_than_a_window():
         longest.append(clips.shape)
         return clips[:, -1, :, :, 0].astype(np.float32)
 
-    stream = SaliencyStream(predict_fn, frame_size=SIZE, smoothing_sigma=0)
+    stream = SaliencyStream(FunctionPredictFn(predict_fn, ModelInfo("test")), frame_size=SIZE, smoothing_sigma=0)
     for index in range(1, 60):
         saliency_map = stream.push(np.full((*SIZE, 3), index, np.uint8))
         assert (saliency_map is None) == (index < 16)
@@ -38,7 +39,8 @@ def test_a_stream_of_any_predict_fn_holds_no_more_than_a_window():
 
 
 def test_what_a_stream_refuses():
-    stream = SaliencyStream(lambda clips: np.full((1, *SIZE), np.nan), frame_size=SIZE)
+    predict_fn = FunctionPredictFn(lambda clips: np.full((1, *SIZE), np.nan), ModelInfo("test"))
+    stream = SaliencyStream(predict_fn, frame_size=SIZE)
     with pytest.raises(BadInputError, match=r"the frame is float64 \[4, 4, 3\]: it must be uint8"):
         stream.push(np.zeros((4, 4, 3)))
     for _ in range(15):

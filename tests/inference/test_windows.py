@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from hd2s_tf.inference.windows import runs, window_indices, windows
+from hd2s_tf.inference.windows import segments, window_indices, windows
 
 T = 16
 
@@ -69,20 +69,20 @@ def test_indices_of_a_window():
 
 @pytest.mark.parametrize("count", range(1, 51))
 @pytest.mark.parametrize("batch_size", [1, 4, 8])
-def test_runs_hold_the_same_windows(count, batch_size):
+def test_segments_hold_the_same_windows(count, batch_size):
     found = {}
-    for run in runs(_frames(count), T, batch_size):
-        known = run.context[:, 0, 0, 0].tolist()
+    for segment in segments(_frames(count), T, batch_size):
+        known = segment.context[:, 0, 0, 0].tolist()
         assert len(known) == T - 1
-        for numbers, images in run.batches:
+        for numbers, images in segment.batches:
             assert len(numbers) == len(images) <= batch_size
-            assert numbers == sorted(numbers, reverse=run.backwards)
-            assert run.backwards or (numbers[-1] + 1) % batch_size == 0 or numbers[-1] == count - 1
+            assert numbers == sorted(numbers, reverse=segment.backwards)
+            assert segment.backwards or (numbers[-1] + 1) % batch_size == 0 or numbers[-1] == count - 1
             for number, image in zip(numbers, images, strict=True):
                 known = [*known[1 - T :], image[0, 0, 0]]
                 found[number] = known
     assert found == _seen(count)
 
 
-def test_an_empty_video_has_no_runs():
-    assert not list(runs(_frames(0), T, 8))
+def test_an_empty_video_has_no_segments():
+    assert not list(segments(_frames(0), T, 8))

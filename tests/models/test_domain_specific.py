@@ -75,6 +75,12 @@ def test_fusion_weighs_by_domain():
     np.testing.assert_allclose(layer(maps, tf.constant([0, 1]))[:, 0, 0], [16, 21])
 
 
+def test_fusion_of_one_row_ignores_the_domain():
+    maps = tf.random.stateless_uniform((3, 2, 2, 4), seed=(1, 2))
+    layer = domain_specific.DomainFusion()
+    np.testing.assert_array_equal(layer(maps, tf.constant([0, 7, 2])), layer(maps, tf.zeros(3, tf.int32)))
+
+
 @pytest.mark.parametrize("channels", [1, 4])
 def test_fusion_starts_as_the_mean_of_the_maps_stretched(channels):
     maps = np.random.default_rng(0).random((2, 3, 5, channels), np.float32)

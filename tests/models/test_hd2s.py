@@ -4,7 +4,7 @@ import tensorflow as tf
 
 from hd2s_tf.errors import BadInputError
 from hd2s_tf.models.hd2s import HD2S
-from hd2s_tf.models.presets import PRESETS
+from hd2s_tf.models.presets import DOMAIN_MODULES, PRESETS
 
 NARROW = 0.125
 
@@ -52,6 +52,8 @@ def test_other_powers_of_two_frames_work(frames):
         ({"levels": ()}, "must be some of"),
         ({"levels": (5,)}, "must be some of"),
         ({"domains": ("a", "a")}, "names must differ"),
+        ({"domain_modules": ("fusion", "priors")}, "in order"),
+        ({"domain_modules": ("prior",)}, "must be some of .'priors', 'normalization'"),
         ({"domains": ("a",), "adaptation": True}, "either the adaptation branch or domains"),
     ],
 )
@@ -109,10 +111,10 @@ def test_mixed_domains_equal_separate_ones(specific):
     assert np.abs(mixed - same)[[0, 2]].max() > 1e-3
 
 
-@pytest.mark.parametrize("module", ["domain_priors", "domain_normalization", "domain_fusion", "domain_smoothing"])
+@pytest.mark.parametrize("module", DOMAIN_MODULES)
 def test_every_domain_specific_module_can_be_left_out(module):
     whole = HD2S(NARROW, domains=("a", "b"))
-    without = HD2S(NARROW, domains=("a", "b"), **{module: False})
+    without = HD2S(NARROW, domains=("a", "b"), domain_modules=[kept for kept in DOMAIN_MODULES if kept != module])
     inputs = {"clip": _clip(1, 16, 32, 32), "domain": tf.constant([1])}
     assert without(inputs)["saliency_map"].shape == whole(inputs)["saliency_map"].shape
     assert _parameters(without) < _parameters(whole)
@@ -144,7 +146,7 @@ def test_presets_have_the_papers_size(preset, millions):
 
 
 def test_config_round_trip():
-    model = HD2S(NARROW, levels=(1, 4), domains=("a", "b"), domain_fusion=False, momentum=0.9, dropout=0.1)
+    model = HD2S(NARROW, levels=(1, 4), domains=("a", "b"), domain_modules=("priors",), momentum=0.9, dropout=0.1)
     revived = HD2S.from_config(model.get_config())
     assert revived.get_config() == model.get_config()
 

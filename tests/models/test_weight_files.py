@@ -1,3 +1,5 @@
+import json
+
 import h5py
 import numpy as np
 import pytest
@@ -6,6 +8,7 @@ import tensorflow as tf
 from hd2s_tf.errors import BadInputError
 from hd2s_tf.models import weight_files
 from hd2s_tf.models.hd2s import HD2S
+from hd2s_tf.models.presets import DOMAIN_MODULES
 
 
 def _model(**arguments):
@@ -39,6 +42,21 @@ def test_round_trip(saved, other):
 def test_a_file_says_what_it_fits(saved):
     assert weight_files.settings(saved[1])["width_multiplier"] == 0.125
     assert weight_files.settings(saved[1])["levels"] == [1, 2, 3, 4]
+
+
+def test_a_file_of_an_earlier_version_states_every_domain_specific_module_by_itself(tmp_path):
+    model = _model(domains=("a", "b"), domain_modules=("priors", "fusion"))
+    path = tmp_path / "earlier.weights.h5"
+    weight_files.save(model, path)
+    with h5py.File(path, "a") as file:
+        stored = json.loads(file.attrs["hd2s_settings"])
+        del stored["domain_modules"]
+        stored |= {f"domain_{name}": name in ("priors", "fusion") for name in DOMAIN_MODULES}
+        file.attrs["hd2s_settings"] = json.dumps(stored)
+    assert weight_files.settings(path)["domain_modules"] == ["priors", "fusion"]
+    weight_files.load(model, path)
+    with pytest.raises(BadInputError, match="domain_modules"):
+        weight_files.load(_model(domains=("a", "b")), path)
 
 
 @pytest.mark.parametrize("arguments", [{"levels": (3, 4)}, {"clip_frames": 8}])
@@ -99,6 +117,6 @@ def test_a_whole_models_file_is_no_encoder(saved):
         weight_files.load_encoder(saved[0], saved[1])
 
 
-def test_presets_without_weights_in_the_box_say_so():
-    with pytest.raises(BadInputError, match="no weights in the box for hd2s"):
+def test_presets_without_bundled_weights_say_so():
+    with pytest.raises(BadInputError, match="no bundled weights for hd2s"):
         weight_files.bundled("hd2s")

@@ -9,8 +9,10 @@ import pytest
 from tensorflow_serving.config import model_server_config_pb2
 
 from hd2s_tf.export import saved_model
-from hd2s_tf.inference import predictor
+from hd2s_tf.inference.predict_fn import ModelPredictFn
+from hd2s_tf.inference.predictor import predict_video
 from hd2s_tf.models.hd2s import HD2S
+from hd2s_tf.serving import signatures
 from hd2s_tf.serving.server import Server
 
 
@@ -25,7 +27,7 @@ def exported(tmp_path_factory):
     clips = generator.integers(0, 256, (3, 16, 128, 192, 3), np.uint8)
     outputs = model({"clip": clips.astype(np.float32) * (2 / 255) - 1}, training=False)
     frames = list(generator.integers(0, 256, (45, 128, 192, 3), np.uint8))
-    maps = [found.network_map for found in predictor.predict_video(predictor.ModelPredictFn(model), frames)]
+    maps = [found.network_map for found in predict_video(ModelPredictFn(model), frames)]
     outputs = {name: np.array(values) for name, values in outputs.items()}
     return types.SimpleNamespace(model=model, base=base, clips=clips, outputs=outputs, frames=frames, maps=maps)
 
@@ -34,7 +36,7 @@ def exported(tmp_path_factory):
 def cold(exported, tmp_path_factory):
     """The base path of the same model without its warm-up requests, which are most of the time that loading takes."""
     base = tmp_path_factory.mktemp("cold") / "m"
-    shutil.copytree(exported.base, base, ignore=shutil.ignore_patterns(saved_model.WARMUP.name))
+    shutil.copytree(exported.base, base, ignore=shutil.ignore_patterns(signatures.WARMUP.name))
     return base
 
 

@@ -5,7 +5,7 @@ import pytest
 from hd2s_tf.data import synthetic
 from hd2s_tf.errors import BadInputError
 from hd2s_tf.evaluation import evaluate
-from hd2s_tf.inference import predictor
+from hd2s_tf.inference.predict_fn import ModelPredictFn
 
 
 @pytest.fixture(scope="module")
@@ -23,7 +23,7 @@ def test_scores_of_the_same_model_by_every_way(exported, cold, serve, dataset, t
     server = serve()
     saved, served = scores_of(f"{cold}/1"), scores_of(f"grpc://127.0.0.1:{server.port}/m")
     with monkeypatch.context() as patched:
-        patched.setattr(evaluate, "load_predict_fn", lambda *_: predictor.ModelPredictFn(exported.model))
+        patched.setattr(evaluate, "load_predict_fn", lambda *_: ModelPredictFn(exported.model))
         keras = scores_of("keras")
     for scores in (saved, served):
         assert scores["preset"] == keras["preset"] == "hd2s_tiny"

@@ -12,7 +12,7 @@ import numpy as np
 import tensorflow as tf
 from tensorflow_serving.apis import predict_pb2, prediction_service_pb2_grpc
 
-from hd2s_tf.data import video
+from hd2s_tf.data import images
 from hd2s_tf.inference import remote
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
@@ -56,7 +56,7 @@ def _stop_during_a_request(process, port, frames):
     stub = prediction_service_pb2_grpc.PredictionServiceStub(channel)
     request = predict_pb2.PredictRequest(output_filter=["saliency_map"])
     request.model_spec.name, request.model_spec.signature_name = "m", "predict_frames"
-    encoded = np.array([[video.png_bytes(frames[0])] * 300], object)
+    encoded = np.array([[images.png(frames[0])] * 300], object)
     request.inputs["frames"].CopyFrom(tf.make_tensor_proto(encoded))
     request.inputs["skip"].CopyFrom(tf.make_tensor_proto(np.zeros(1, np.int32)))
     answer = stub.Predict.future(request, timeout=60)

@@ -169,7 +169,7 @@ def _ask(server, folder, deadline=60.0, **names):
     files = {name: str(folder / file) for name, file in names.items()}
     connection = remote.Connection(deadline=deadline, token="secret", **files)
     with remote.ServedModel(f"127.0.0.1:{server.port}/m", connection) as model:
-        return model.information["preset"]
+        return model.info.preset
 
 
 def test_an_encrypted_connection(serve, certificates):

@@ -21,14 +21,14 @@ from tensorflow_serving.apis import (
 )
 from tensorflow_serving.config import model_server_config_pb2
 
-from hd2s_tf.data import video
+from hd2s_tf.data import images
 from hd2s_tf.errors import BadInputError
 from hd2s_tf.export import saved_model
-from hd2s_tf.export.frame_runs import run_indices
+from hd2s_tf.export.streamed_windows import segment_indices
 from hd2s_tf.inference import predictor, remote
 from hd2s_tf.inference.windows import window_indices
 from hd2s_tf.models.hd2s import HD2S
-from hd2s_tf.serving import models
+from hd2s_tf.serving import models, signatures
 from hd2s_tf.serving.server import Server
 
 
@@ -84,7 +84,7 @@ assert not any(name.startswith(("hd2s_tf", "tensorflow_io")) for name in sys.mod
 
 
 def test_every_signature_in_a_fresh_process_without_this_package(exported, tmp_path):
-    frames = np.array([[video.png_bytes(frame) for frame in exported.frames]], object)
+    frames = np.array([[images.png(frame) for frame in exported.frames]], object)
     np.savez(
         tmp_path / "arrays.npz", clips=exported.clips, frames=frames, maps=np.stack(exported.maps), **exported.outputs
     )
@@ -96,7 +96,7 @@ def test_every_signature_in_a_fresh_process_without_this_package(exported, tmp_p
 def test_a_domain_specific_model_with_batching(tmp_path):
     model = HD2S.from_preset("hd2s_dsl", weights=None, domains=("A", "B"), width_multiplier=0.0625, levels=(1,))
     saved_model.export(model, str(tmp_path), 3, batching=True)
-    assert (tmp_path / "3" / saved_model.BATCHING).exists()
+    assert (tmp_path / "3" / signatures.BATCHING).exists()
     assert [path.name for path in tmp_path.iterdir()] == ["3"]
     loaded = models.Servable(tmp_path / "3", 3)
     assert "predict_frames" not in loaded.signatures
@@ -133,7 +133,7 @@ def test_the_graph_has_no_foreign_operation(exported):
 
 
 def test_warm_up_requests_are_prediction_logs_of_every_signature(exported):
-    records = tf.data.TFRecordDataset(str(exported.base / "1" / saved_model.WARMUP)).as_numpy_iterator()
+    records = tf.data.TFRecordDataset(str(exported.base / "1" / signatures.WARMUP)).as_numpy_iterator()
     requests = [prediction_log_pb2.PredictionLog.FromString(record).predict_log.request for record in records]
     names = {request.model_spec.signature_name for request in requests}
     assert names == {"serving_default", "predict_conspicuity", "predict_frames", "describe"}
@@ -150,8 +150,8 @@ def test_the_description(exported):
 
 @pytest.mark.parametrize("count, skip", [(1, 0), (5, 0), (16, 15), (20, 3), (31, 0), (47, 15)])
 def test_windows_in_the_graph_are_those_of_python(count, skip):
-    backwards, forwards = (run.numpy() for run in run_indices(tf.constant(count), tf.constant(skip), 16))
-    found = [run[end - 15 : end + 1] for run in (backwards, forwards) for end in range(15, len(run))]
+    backwards, forwards = (segment.numpy() for segment in segment_indices(tf.constant(count), tf.constant(skip), 16))
+    found = [segment[end - 15 : end + 1] for segment in (backwards, forwards) for end in range(15, len(segment))]
     assert sorted(window[-1] for window in found) == list(range(skip, count))
     assert all((window == window_indices(window[-1], count, 16)).all() for window in found)
 
@@ -185,7 +185,7 @@ def test_a_video_through_the_server_is_the_local_one_bit_for_bit(exported, serve
     predict_fn = remote.RemotePredictFn(f"grpc://127.0.0.1:{server.port}/m")
     first = next(predictor.predict_video(predict_fn, exported.frames[:4]))
     assert first.network_map.shape == (128, 192)
-    assert predict_fn.smoothing_sigma == 5
+    assert predict_fn.info.smoothing_sigma == 5
 
 
 def test_a_version_is_swapped_without_a_failed_request(exported, server):

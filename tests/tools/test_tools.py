@@ -86,7 +86,7 @@ def test_predict_writes_what_it_promises(run, clip, tmp_path):
         (["--preset=x"], "no preset 'x'"),
         (["--weights=missing.weights.h5"], "missing.weights.h5: no such weight file"),
         (["--preset=hd2s", "--weights=hd2s_tf/weights/hd2s_tiny.weights.h5"], "weights of another model"),
-        (["--preset=hd2s"], "no weights in the box for hd2s"),
+        (["--preset=hd2s"], "no bundled weights for hd2s"),
         (["--domain=find"], "takes no domain"),
         (["--weights=random", "--preset=hd2s_dsl", "--domain=x"], "this model has DHF1K"),
         (["--smoothing_sigma=-1"], "smoothing_sigma is -1"),

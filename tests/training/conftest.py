@@ -12,8 +12,8 @@ def prepared(tmp_path_factory) -> str:
     """Generated videos, three to train on and one to validate on."""
     folder = tmp_path_factory.mktemp("generated")
     synthetic.write_videos(folder / "discs", videos=4, frames=18, size=(32, 64))
-    choice = layouts.Choice(names=("0004",))
-    preparation.prepare("dhf1k", str(folder / "discs"), str(folder / "prepared"), choice=choice, workers=1)
+    validation = layouts.ValidationSplit(names=("0004",))
+    preparation.prepare("dhf1k", str(folder / "discs"), str(folder / "prepared"), validation=validation, workers=1)
     return str(folder / "prepared")
 
 

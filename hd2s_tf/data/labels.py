@@ -1,0 +1,105 @@
+"""Ground truth of a video's frames as a data set holds it: preparation and evaluation both read it here."""
+
+import abc
+import dataclasses
+import pathlib
+from collections.abc import Sequence
+
+import numpy as np
+
+from hd2s_tf import files
+from hd2s_tf.data import fixations, images
+from hd2s_tf.errors import BadInputError
+
+# A map may be that much wider or narrower than its frame before it is taken for another one's.
+_ASPECT_TOLERANCE = 0.05
+
+
+@dataclasses.dataclass(frozen=True)
+class FrameLabels:
+    """Ground truth of a frame.
+
+    Attributes:
+      saliency_map: uint8 [H,W], of any size with the frame's aspect.
+      fixations: float32 [N,2], (y, x) as fractions of height and width from 0 to below 1.
+    """
+
+    saliency_map: np.ndarray
+    fixations: np.ndarray
+
+
+class Labels(abc.ABC):
+    """Ground truth of a video's first frames, one by one."""
+
+    @property
+    @abc.abstractmethod
+    def frame_names(self) -> tuple[str, ...]:
+        """Names of the labelled frames in order, without suffix, as prediction files are named."""
+
+    @abc.abstractmethod
+    def read(self, index: int, frame_size: tuple[int, int] | None = None) -> FrameLabels:
+        """Reads the ground truth of a frame.
+
+        Args:
+          index: of the frame, from 0 to below the number of names.
+          frame_size: (height, width) of the frame; None to read without a comparison.
+
+        Raises:
+          BadInputError: a file cannot be read, or does not fit the frame.
+        """
+
+    @abc.abstractmethod
+    def read_fixations(self, index: int) -> np.ndarray:
+        """Reads the fixations of a frame alone; see `FrameLabels`."""
+
+    @abc.abstractmethod
+    def fingerprint(self) -> object:
+        """What the labels are made of, as JSON values; another result where they have changed."""
+
+
+@dataclasses.dataclass(frozen=True)
+class LabelFiles(Labels):
+    """Ground truth stored as a file for each frame.
+
+    Attributes:
+      map_paths: images, in the order of the frames.
+      fixation_paths: PNG or MATLAB files, one for each map; empty where there are none.
+    """
+
+    map_paths: tuple[str, ...]
+    fixation_paths: tuple[str, ...] = ()
+
+    @property
+    def frame_names(self) -> tuple[str, ...]:
+        """See `Labels`: the maps' names."""
+        return tuple(pathlib.PurePath(path).stem for path in self.map_paths)
+
+    def read(self, index: int, frame_size: tuple[int, int] | None = None) -> FrameLabels:
+        """See `Labels`."""
+        saliency_map = images.read_map(self.map_paths[index])
+        if frame_size is not None:
+            _check_aspect(self.map_paths[index], saliency_map.shape, frame_size)
+        return FrameLabels(saliency_map, self.read_fixations(index))
+
+    def read_fixations(self, index: int) -> np.ndarray:
+        """See `Labels`."""
+        if not self.fixation_paths:
+            return np.zeros((0, 2), np.float32)
+        return fixations.points(fixations.read_fixation_map(self.fixation_paths[index]))
+
+    def fingerprint(self) -> object:
+        """Paths and sizes of the files."""
+        return file_sizes((*self.map_paths, *self.fixation_paths))
+
+
+def file_sizes(paths: Sequence[str]) -> list[list]:
+    """Paths with the files' sizes, to tell whether they have changed."""
+    return [[path, files.file_size(path)] for path in paths]
+
+
+def _check_aspect(path: str, size: tuple[int, int], frame_size: tuple[int, int]) -> None:
+    aspects = [height / width for height, width in (size, frame_size)]
+    if abs(aspects[0] / aspects[1] - 1) > _ASPECT_TOLERANCE:
+        raise BadInputError(
+            f"{path}: the map is {size[1]}x{size[0]}, its frame {frame_size[1]}x{frame_size[0]}: another aspect"
+        )

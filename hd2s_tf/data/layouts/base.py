@@ -1,0 +1,75 @@
+"""What every layout is made of: records of videos, problems with them, and the splits they belong to."""
+
+import dataclasses
+from collections.abc import Callable, Iterator
+
+from hd2s_tf.data import video
+from hd2s_tf.data.labels import Labels, file_sizes
+from hd2s_tf.errors import BadInputError
+
+TRAIN, VALIDATION, TEST = "train", "validation", "test"
+SPLITS = (TRAIN, VALIDATION, TEST)
+
+
+@dataclasses.dataclass(frozen=True)
+class VideoRecord:
+    """One video (or still image) of a data set.
+
+    Attributes:
+      name: unique in its split.
+      split: one of `SPLITS`.
+      frames: video file or image paths in order.
+      labels: the ground truth of its frames; None for an unlabelled video.
+    """
+
+    name: str
+    split: str
+    frames: str | tuple[str, ...]
+    labels: Labels | None = None
+
+    def open(self) -> video.FrameSource:
+        """Opens the frames; see `FrameSource`.
+
+        Raises:
+          BadInputError: they cannot be read.
+        """
+        return video.open_frames(self.frames) if isinstance(self.frames, str) else video.open_images(self.frames)
+
+    def fingerprint(self) -> list:
+        """What the video is made of, as JSON values; another result where a file of it has changed."""
+        frames = [self.frames] if isinstance(self.frames, str) else self.frames
+        return [self.name, self.split, file_sizes(frames), self.labels.fingerprint() if self.labels else None]
+
+
+@dataclasses.dataclass(frozen=True)
+class Problem:
+    """A broken video that is left out: its split, and a line that names the file and says what is wrong."""
+
+    split: str
+    message: str
+
+    def __str__(self) -> str:
+        return self.message
+
+
+@dataclasses.dataclass(frozen=True)
+class Layout:
+    """One way in which data sets lie on disk.
+
+    Attributes:
+      description: what a folder of this layout holds, as a user is told.
+      read: yields a folder's videos, each a record, or a problem where it is broken; paths only, no pixels.
+      recognises: whether a folder has this layout.
+    """
+
+    description: str
+    read: Callable[[str], Iterator[VideoRecord | Problem]]
+    recognises: Callable[[str], bool]
+
+
+def attempt(split: str, read: Callable[..., VideoRecord], *arguments: object) -> VideoRecord | Problem:
+    """The record that `read` returns for these arguments, or the `BadInputError` that it raises as a problem."""
+    try:
+        return read(*arguments)
+    except BadInputError as error:
+        return Problem(split, str(error))
