@@ -1,205 +1,245 @@
 """S3D fitted to I3D, layer by layer and without a gradient step.
 
-The two networks differ in their cubic convolutions alone: S3D has one over space and one over time in their place.
-Every layer of S3D is given what S3D's own layers before it answer on clips, and fitted to what I3D's convolution
-answers there before its ReLU:
+The two networks differ in the cubic convolutions alone: S3D has one over space and one over time in their place. Every
+layer of S3D sees what S3D's own layers before it answer on clips, and is fitted to what I3D's convolution answers there
+before its ReLU. Of a cubic convolution, the spatial kernels span the patches' projections that predict it best: a
+singular value decomposition weighted by the patches that occur keeps 98 % of its variance and more. The ReLU between
+the two must not cut them:
 
-- the kernel over space spans, of all kernels with as many filters, what predicts the cubic convolution best from the
-  patches that occur (reduced rank regression: a singular value decomposition weighted by their covariance);
-- its normalisation leaves a share of the values above the ReLU;
-- the kernel over time, and every pointwise one, is a ridge regression pulled towards I3D's own.
+- Features are not negative, and some direction among the projections is positive wherever there is anything at all.
+  It is added to every projection until hardly any is negative. Unlike a constant, it leaves zero at zero, so that the
+  padding at a window's ends stays right.
+- Pixels have no such direction, but the first layer needs few projections: half as many, each with both signs.
+
+The temporal kernel, and every pointwise one, is a ridge regression pulled towards I3D's own.
 """
 
 import dataclasses
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Sequence
 
-import keras
 import numpy as np
 import tensorflow as tf
 
 from hd2s_tf.models.i3d_network import I3D
-from hd2s_tf.models.layers import ConvolutionUnit, max_of_neighbours, max_pool, pad
+from hd2s_tf.models.layers import ConvolutionUnit, InceptionBlock, SeparableConvolution, max_of_neighbours, max_pool, pad
 from hd2s_tf.models.s3d import LAYERS, S3D
 
-# Rows that a regression takes at most, and the clips that are computed at once.
-_ROWS, _BATCH = 60_000, 4
-DTYPE = tf.bfloat16
+# Rows that a regression sees, of at least so many batches.
+_ROWS, _BATCHES = 60_000, 8
 # Of the ridge regressions, as a share of the mean square of a column.
 _RIDGE = 1e-3
-# What the normalisation between the two kernels adds to values of mean 0 and variance 1: few fall below the ReLU.
-_LIFT = 1.0
+# What is added to the weights of all directions, as a share of the mean, so that none is divided by zero.
+_FLOOR = 1e-6
+# Largest lift of a projection above zero, in its standard deviations.
+_LARGEST_LIFT = 6.0
 
 
-@dataclasses.dataclass
-class _Branch:
-    """What both networks give at one place on all clips: a list of batches [B,T,H,W,C]."""
+@dataclasses.dataclass(frozen=True)
+class Features:
+    """What both networks give at one place for the same clips: batches [B,T,H,W,C] of one float type."""
 
-    student: list
-    teacher: list
+    student: Sequence[tf.Tensor]
+    teacher: Sequence[tf.Tensor]
+
+    def through(self, student: Callable, teacher: Callable) -> "Features":
+        """What both give behind a layer."""
+        student, teacher = tf.function(student), tf.function(teacher)
+        return Features([student(batch) for batch in self.student], [teacher(batch) for batch in self.teacher])
+
+    def some(self) -> "Features":
+        """As few batches as have eight times the rows of a regression, spread over all of them."""
+        positions = int(np.prod(self.teacher[0].shape[:4]))
+        step = max(1, len(self.teacher) // max(_BATCHES, -(-8 * _ROWS // positions)))
+        return Features(self.student[::step], self.teacher[::step])
 
 
-def fit(encoder: S3D, teacher: I3D, clips: np.ndarray, seed: int = 0, progress: Callable[[str], None] = lambda _: None):
-    """Sets the encoder's weights.
+def student_row(encoder: S3D, name: str, kind: str, sizes: tuple) -> Callable[[tf.Tensor], tf.Tensor]:
+    """A row of `s3d.LAYERS` as the encoder computes it in inference."""
+    if kind == "endpoint":
+        return lambda features: features
+    if kind == "pool":
+        return lambda features: max_pool(features, *sizes)
+    return lambda features: encoder.blocks[name](features)
+
+
+def teacher_row(teacher: I3D, name: str, kind: str, sizes: tuple) -> Callable[[tf.Tensor], tf.Tensor]:
+    """The same row as I3D computes it."""
+    return lambda features: teacher.layer(name, kind, sizes, features)
+
+
+def fit(
+    encoder: S3D,
+    teacher: I3D,
+    features: Features,
+    rows: tuple = LAYERS,
+    seed: int = 0,
+    progress: Callable[[str], None] = lambda name: None,
+) -> Features:
+    """Sets the weights of some successive layers of the encoder.
 
     Args:
       encoder: of the paper's widths, its variables created.
       teacher: with symmetric padding.
-      clips: uint8 [N,T,H,W,3].
+      features: what goes into the first of the layers; for the first layer of all, clips in [-1,1] in both places.
+      rows: of `s3d.LAYERS`.
       seed: of the positions that the regressions see.
-      progress: called with the name of each layer when it is fitted.
+      progress: called with the name of each row that is done.
+
+    Returns:
+      The features behind the last row.
     """
-    generator = np.random.default_rng(seed)
-    both = None
-    for name, kind, sizes in LAYERS:
-        if kind == "endpoint":
-            continue
-        if kind == "pool":
-            both = _Branch(*(_mapped(lambda x: max_pool(x, *sizes), values) for values in (both.student, both.teacher)))
-            continue
-        if both is None:
-            pixels = [
-                tf.cast(np.float32(clips[i : i + _BATCH]) * np.float32(2 / 255) - np.float32(1), DTYPE)
-                for i in range(0, len(clips), _BATCH)
-            ]
-            both = _Branch(pixels, pixels)
-        layer = _Layer(encoder.blocks[name], name, teacher, generator)
-        if kind == "inception":
-            layer.fit_inception(both)
-        elif kind == "separable":
-            layer.fit_separable(encoder.blocks[name], name, both, sizes[2])
-        else:
-            layer.fit_point(encoder.blocks[name], name, both)
-        both = _Branch(
-            _mapped(lambda x: encoder.blocks[name](x), both.student),
-            _mapped(lambda x: teacher.layer(name, kind, sizes, x), both.teacher),
-        )
+    fitting = _Fit(teacher, np.random.default_rng(seed))
+    for row in rows:
+        name, kind, _ = row
+        if kind not in ("pool", "endpoint"):
+            fitting.block(encoder.blocks[name], name, features)
+        features = features.through(student_row(encoder, *row), teacher_row(teacher, *row))
         progress(name)
+    return features
 
 
-def _mapped(function: Callable, values: list) -> list:
-    function = tf.function(function)
-    return [function(batch) for batch in values]
+class _Fit:
+    """Fits layers; a unit's name is that of `i3d_weights.unit_shapes`."""
 
+    def __init__(self, teacher: I3D, generator: np.random.Generator) -> None:
+        self._teacher, self._generator = teacher, generator
 
-def _some(values: list) -> list:
-    """As many batches, evenly chosen, as the regressions' rows need eight times over."""
-    positions = int(np.prod(values[0].shape[:4]))
-    count = min(len(values), max(4, -(-8 * _ROWS // positions)))
-    return values[:: len(values) // count]
+    def block(self, block: InceptionBlock | SeparableConvolution | ConvolutionUnit, name: str, features: Features) -> None:
+        """Fits a block to what I3D's gives."""
+        if isinstance(block, InceptionBlock):
+            self._inception(block, name, features)
+        elif isinstance(block, SeparableConvolution):
+            self._separable(block, name, features.some())
+        else:
+            self._point(block, name, features.some())
 
-
-class _Layer:
-    def __init__(self, block, name: str, teacher: I3D, generator: np.random.Generator) -> None:
-        self._block, self._name, self._teacher, self._generator = block, name, teacher, generator
-
-    def fit_inception(self, both: _Branch) -> None:
-        block, teacher = self._block, self._teacher
-        pooled = _Branch(_mapped(max_of_neighbours, both.student), _mapped(max_of_neighbours, both.teacher))
-        self.fit_point(block.branch0, f"{self._name}/branch0", both)
-        self.fit_point(block.branch3, f"{self._name}/branch3", pooled)
-        for number in "12":
-            reduction, branch = getattr(block, f"reduction{number}"), getattr(block, f"branch{number}")
-            self.fit_point(reduction, f"{self._name}/reduction{number}", both)
-            reduced = _Branch(
-                _mapped(lambda x: reduction(x), both.student),
-                _mapped(lambda x: teacher.unit(f"{self._name}/reduction{number}", x), both.teacher),
+    def _inception(self, block: InceptionBlock, name: str, features: Features) -> None:
+        features = features.some()
+        self._point(block.branch0, f"{name}/branch0", features)
+        self._point(block.branch3, f"{name}/branch3", features.through(max_of_neighbours, max_of_neighbours))
+        for reduction, branch in (("reduction1", "branch1"), ("reduction2", "branch2")):
+            unit, theirs = getattr(block, reduction), f"{name}/{reduction}"
+            self._point(unit, theirs, features)
+            reduced = features.through(
+                lambda values, unit=unit: unit(values), lambda values, theirs=theirs: self._teacher.unit(theirs, values)
             )
-            self.fit_separable(branch, f"{self._name}/branch{number}", reduced, 1)
+            self._separable(getattr(block, branch), f"{name}/{branch}", reduced)
 
-    def fit_point(self, unit: ConvolutionUnit, name: str, both: _Branch) -> None:
-        prior = self._teacher._kernels[name].numpy()[0, 0, 0]
-        rows, targets = [], []
-        students = _some(both.student)
-        for student, teacher in zip(students, _some(both.teacher)):
-            response = self._teacher.response(name, teacher)
-            chosen = self._chosen(int(np.prod(student.shape[:4])), len(students))
-            rows.append(tf.gather(tf.reshape(student, (-1, student.shape[-1])), chosen))
-            targets.append(tf.gather(tf.reshape(response, (-1, response.shape[-1])), chosen))
-        rows, targets = ([np.float32(v) for v in vs] for vs in (rows, targets))
-        _assign_regression(unit, np.concatenate(rows), np.concatenate(targets), prior)
+    def _point(self, unit: ConvolutionUnit, name: str, features: Features) -> None:
+        response = tf.function(lambda values: self._teacher.response(name, values))
+        inputs, targets = [], []
+        for student, teacher in zip(features.student, features.teacher, strict=True):
+            chosen = self._chosen(student.shape[:4], len(features.student))
+            inputs.append(_rows(student, chosen))
+            targets.append(_rows(response(teacher), chosen))
+        _regress(unit, np.concatenate(inputs), np.concatenate(targets), self._teacher.kernel(name)[0, 0, 0])
 
-    def fit_separable(self, layer, name: str, both: _Branch, stride: int) -> None:
-        kernel = self._teacher._kernels[name].numpy()
-        side, channels, filters = kernel.shape[0], kernel.shape[3], kernel.shape[4]
-        # [(h,w,C),(t,filters)]
+    def _separable(self, layer: SeparableConvolution, name: str, features: Features) -> None:
+        kernel = self._teacher.kernel(name)
+        side, _, _, channels, filters = kernel.shape
+        # [(h,w,C),(t,filters)]: a cubic convolution as a product of a patch with a matrix.
         matrix = kernel.transpose(1, 2, 3, 0, 4).reshape(side * side * channels, side * filters)
-        covariance = self._patch_covariance(both.student, side, stride)
-        spatial, temporal = reduced_rank(matrix, covariance, filters)
+        patches = self._patches(features.student, side, layer.stride)
+        spatial, temporal = positive_factors(matrix, patches, filters)
         unit = layer.spatial
         unit.convolution.kernel.assign(spatial.reshape(1, side, side, channels, filters))
-        values = [
-            np.float32(unit.convolution(_padded(batch, unit))).reshape(-1, filters)
-            for batch in _some(both.student)[::4]
-        ]
-        mean = np.mean(np.concatenate(values), 0, dtype=np.float64)
-        variance = np.var(np.concatenate(values), 0, dtype=np.float64)
-        normalization = unit.normalization
-        normalization.moving_mean.assign(mean)
-        normalization.moving_variance.assign(variance)
-        normalization.gamma.assign(np.ones(filters))
-        normalization.beta.assign(np.full(filters, _LIFT))
-        # The kernel over time undoes the division by the deviation.
-        prior = temporal.reshape(filters, side, filters).transpose(1, 0, 2)
-        prior = prior * np.sqrt(variance + normalization.epsilon)[:, None]
-        rows, targets = [], []
-        students = _some(both.student)
-        for student, teacher in zip(students, _some(both.teacher)):
-            response = np.float32(self._teacher.response(name, teacher, stride))
-            middle = np.float32(unit(student))
-            middle = np.pad(middle, [(0, 0), (side // 2, side // 2), *[(0, 0)] * 3])
-            count, length, height, width, _ = response.shape
-            chosen = self._chosen(count * length * height * width, len(students))
-            b, t, y, x = np.unravel_index(chosen, (count, length, height, width))
-            rows.append(np.stack([middle[b, t * stride + tap, y, x] for tap in range(side)], 1).reshape(len(b), -1))
-            targets.append(response[b, t, y, x])
-        _assign_regression(layer.temporal, np.concatenate(rows), np.concatenate(targets), prior.reshape(-1, filters))
+        # All projections come out as large as each other, and zero stays zero.
+        scale = _deviation(unit, patches @ spatial)
+        unit.normalization.gamma.assign(np.ones(filters))
+        unit.normalization.beta.assign(unit.normalization.moving_mean / scale)
+        prior = (temporal.reshape(filters, side, filters) * scale[:, np.newaxis, np.newaxis]).transpose(1, 0, 2)
+        middle = tf.function(lambda values: unit(values))
+        response = tf.function(lambda values: self._teacher.response(name, values, layer.stride))
+        inputs, targets = [], []
+        for student, teacher in zip(features.student, features.teacher, strict=True):
+            answer = response(teacher)
+            values = pad(middle(student), (side // 2, 0, 0))
+            chosen = self._chosen(answer.shape[:4], len(features.student))
+            clip, time, y, x = np.unravel_index(chosen, answer.shape[:4])
+            taps = [
+                tf.gather_nd(values, np.stack([clip, time * layer.stride + tap, y, x], -1)) for tap in range(side)
+            ]
+            inputs.append(np.float32(tf.concat(taps, -1)))
+            targets.append(_rows(answer, chosen))
+        _regress(layer.temporal, np.concatenate(inputs), np.concatenate(targets), prior.reshape(-1, filters))
 
-    def _chosen(self, positions: int, batches: int) -> np.ndarray:
+    def _patches(self, batches: Sequence[tf.Tensor], side: int, stride: int) -> np.ndarray:
+        """Patches float32 [N,side*side*C] as the spatial kernel sees them, at random places."""
+        batches = batches[:: max(1, len(batches) // _BATCHES)]
+        rows = []
+        for batch in batches:
+            _, _, height, width, channels = batch.shape
+            frames = pad(tf.reshape(batch, (-1, height, width, channels)), (side // 2, side // 2))
+            patches = tf.image.extract_patches(frames, (1, side, side, 1), (1, stride, stride, 1), (1,) * 4, "VALID")
+            rows.append(_rows(patches, self._chosen(patches.shape[:3], 2 * len(batches))))
+        return np.concatenate(rows)
+
+    def _chosen(self, shape: Sequence[int], batches: int) -> np.ndarray:
+        """Positions of a batch that a regression sees, so that all batches give `_ROWS` or all that they have."""
+        positions = int(np.prod(shape))
         return self._generator.choice(positions, min(positions, -(-_ROWS // batches)), replace=False)
 
-    def _patch_covariance(self, student: np.ndarray, side: int, stride: int) -> np.ndarray:
-        total, count = 0.0, 0
-        batches = _some(student)[::4]
-        for batch in batches:
-            frames = tf.reshape(
-                pad(batch, (0, side // 2, side // 2)),
-                (-1, *(s + side // 2 * 2 for s in batch.shape[2:4]), batch.shape[4]),
-            )
-            patches = tf.image.extract_patches(
-                frames, (1, side, side, 1), (1, stride, stride, 1), (1, 1, 1, 1), "VALID"
-            )
-            rows = tf.reshape(patches, (-1, patches.shape[-1]))
-            rows = np.float32(tf.gather(rows, self._chosen(rows.shape[0], len(batches))))
-            total, count = total + rows.T @ rows, count + len(rows)
-        return np.float64(total) / count
+
+def positive_factors(matrix: np.ndarray, patches: np.ndarray, rank: int) -> tuple[np.ndarray, np.ndarray]:
+    """Factors A [n,rank] and B [rank,m] for which x A B comes close to x M, with x A hardly ever negative.
+
+    Where patches have negative values themselves, half the columns of A are the other half with the other sign, and
+    relu(x A) B comes close to x M.
+
+    Args:
+      matrix: M [n,m].
+      patches: rows x [N,n].
+      rank: of the product.
+    """
+    square = np.float64(patches.T @ patches) / len(patches)
+    values, vectors = np.linalg.eigh(square + _FLOOR * np.trace(square) / len(square) * np.eye(len(square)))
+    signed = bool((patches < 0).any())
+    _, _, right = np.linalg.svd((vectors * np.sqrt(values)) @ (vectors.T @ matrix), full_matrices=False)
+    right = right[: rank // 2 if signed else rank]
+    left = matrix @ right.T
+    if signed:
+        left, right = np.concatenate([left, -left], 1), np.concatenate([right, -right])
+        missing = rank - len(right)
+        return np.pad(left, ((0, 0), (0, missing))), np.pad(right, ((0, missing), (0, 0)))
+    return _lifted(left, right, patches)
 
 
-def _padded(batch, unit):
-    return pad(batch, tuple(side // 2 for side in unit.kernel_size)) if unit._pads else batch
+def _lifted(left: np.ndarray, right: np.ndarray, patches: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The same product of factors whose projections are not negative."""
+    projections = patches @ left
+    # The direction in which the projections are closest to 1.
+    square = projections.T @ projections
+    square += _FLOOR * np.trace(square) / len(square) * np.eye(len(square))
+    direction = np.linalg.solve(square, projections.sum(0))
+    positive = projections @ direction
+    present = positive > 0.1 * positive.mean()
+    needed = (-projections[present] / positive[present, np.newaxis]).max(0, initial=0.0)
+    lift = np.minimum(needed, _LARGEST_LIFT * projections.std(0))
+    # A (1 + direction lift') and the inverse of that on the other side (Sherman and Morrison).
+    lifted = left + np.outer(left @ direction, lift)
+    return lifted, right - np.outer(direction, lift @ right) / (1.0 + lift @ direction)
 
 
-def reduced_rank(matrix: np.ndarray, covariance: np.ndarray, rank: int) -> tuple[np.ndarray, np.ndarray]:
-    """Factors A [n,rank] and B [rank,m] for which x A B is closest to x M, for x of that second moment [n,n]."""
-    values, vectors = np.linalg.eigh(
-        covariance + 1e-6 * np.trace(covariance) / len(covariance) * np.eye(len(covariance))
-    )
-    root = vectors * np.sqrt(values) @ vectors.T
-    _, _, right = np.linalg.svd(root @ matrix, full_matrices=False)
-    right = right[:rank]
-    return matrix @ right.T, right
+def _rows(features: tf.Tensor, chosen: np.ndarray) -> np.ndarray:
+    """Some positions of features [...,C], float32 [len(chosen),C]."""
+    return np.float32(tf.gather(tf.reshape(features, (-1, features.shape[-1])), chosen))
 
 
-def _assign_regression(unit: ConvolutionUnit, rows: np.ndarray, targets: np.ndarray, prior: np.ndarray) -> None:
-    mean, target_mean = rows.mean(0, dtype=np.float64), targets.mean(0, dtype=np.float64)
-    rows, targets = np.float32(rows - mean), np.float32(targets - target_mean)
-    square = np.float64(rows.T @ rows)
+def _regress(unit: ConvolutionUnit, inputs: np.ndarray, targets: np.ndarray, prior: np.ndarray) -> None:
+    """Sets a unit so that it answers inputs [N,n] by targets [N,filters], pulled towards a kernel [n,filters]."""
+    mean, target_mean = inputs.mean(0, dtype=np.float64), targets.mean(0, dtype=np.float64)
+    inputs, targets = inputs - np.float32(mean), targets - np.float32(target_mean)
+    square = np.float64(inputs.T @ inputs)
     square += _RIDGE * np.trace(square) / len(square) * np.eye(len(square))
-    kernel = prior + np.linalg.solve(square, np.float64(rows.T @ (targets - rows @ np.float32(prior))))
+    kernel = prior + np.linalg.solve(square, np.float64(inputs.T @ (targets - inputs @ np.float32(prior))))
     unit.convolution.kernel.assign(kernel.reshape(unit.convolution.kernel.shape))
-    made = rows @ np.float32(kernel)
-    variance = made.var(0, dtype=np.float64)
-    normalization = unit.normalization
-    normalization.moving_mean.assign(mean @ kernel)
-    normalization.moving_variance.assign(variance)
-    normalization.gamma.assign(np.sqrt(variance + normalization.epsilon))
-    normalization.beta.assign(target_mean)
+    # The normalisation undoes itself, but for the difference of the means.
+    unit.normalization.gamma.assign(_deviation(unit, inputs @ np.float32(kernel) + np.float32(mean @ kernel)))
+    unit.normalization.beta.assign(target_mean)
+
+
+def _deviation(unit: ConvolutionUnit, responses: np.ndarray) -> np.ndarray:
+    """Gives a unit the statistics of what its convolution answers, [N,filters]; returns what it divides by."""
+    unit.normalization.moving_mean.assign(responses.mean(0, dtype=np.float64))
+    unit.normalization.moving_variance.assign(responses.var(0, dtype=np.float64))
+    return np.sqrt(unit.normalization.moving_variance.numpy() + unit.normalization.epsilon)

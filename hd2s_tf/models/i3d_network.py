@@ -1,5 +1,6 @@
 """I3D, whose features S3D is fitted to: the layers of `s3d.LAYERS` with cubic kernels, in inference."""
 
+import numpy as np
 import tensorflow as tf
 
 from hd2s_tf.models.i3d_weights import Checkpoint, Unit
@@ -68,6 +69,10 @@ class I3D:
     def unit(self, name: str, features: tf.Tensor, stride: int = 1) -> tf.Tensor:
         """Convolution, normalisation, ReLU."""
         return tf.nn.relu(self.response(name, features, stride))
+
+    def kernel(self, name: str) -> np.ndarray:
+        """A unit's kernel with its normalisation's factor, float32 [k,k,k,C,filters]."""
+        return self._kernels[name].numpy()
 
     def response(self, name: str, features: tf.Tensor, stride: int = 1) -> tf.Tensor:
         """What a unit gives before its ReLU."""

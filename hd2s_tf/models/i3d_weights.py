@@ -102,7 +102,8 @@ def load_checkpoint(path: str | os.PathLike) -> Checkpoint:
         raise BadInputError(f"{path}: cannot be read: {error.strerror or error}") from error
     # A damaged pickle can raise nearly everything.
     except Exception as error:
-        raise BadInputError(f"{path}: not a pickle of NumPy arrays: {" ".join(str(error).split())}") from error
+        reason = " ".join(str(error).split())
+        raise BadInputError(f"{path}: not a pickle of NumPy arrays: {reason}") from error
     units = {shape[0]: _unit(path, values, *shape) for shape in unit_shapes()}
     logits = f"params/{_LOGITS}/Conv_0"
     kernel = _value(path, values, f"{logits}/kernel", (1, 1, 1, 1024, CLASSES))
