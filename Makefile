@@ -30,5 +30,6 @@ $(VENV)/.installed-dev: $(VENV)/.installed requirements-dev.txt
 	$(BIN)/pip install --quiet --disable-pip-version-check -r requirements-dev.txt
 	touch $@
 
+# What can be made again; never results (out/, runs/, models/, prepared/).
 clean:
-	rm -rf $(VENV) out
+	rm -rf $(VENV) *.egg-info .pytest_cache .ruff_cache

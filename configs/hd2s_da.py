@@ -1,4 +1,4 @@
-"""HD2S adapted from a labelled data set to the unlabelled videos of another (Bellitto et al., IJCV 2021, section 3.2).
+"""HD2S adapted from a labelled data set to the unlabelled videos of another (Bellitto et al., IJCV 2021, section 3.5).
 
 python tools/train.py --config=configs/hd2s_da.py --workdir=runs/hd2s_da --strategy=mirrored \\
     --config.init.encoder=s3d.weights.h5
@@ -7,7 +7,7 @@ python tools/train.py --config=configs/hd2s_da.py:Hollywood2-UCFSports --workdir
 
 DHF1K-LEDOV is table 6's; the pairs of DHF1K, Hollywood2 and UCFSports are table 5's.
 
-Cost: 1,000,000 clips, half of them without maps, planned for one GPU. Score: not yet run.
+Cost: 1,000,000 clips, half of them without maps; the time is not measured. Score: not yet run.
 """
 
 import ml_collections

@@ -1,13 +1,13 @@
-"""The small model in the box: a quarter of the widths, from scratch, on videos and still images.
+"""The bundled small model: a quarter of the widths, from scratch, on videos and still images.
 
 A recipe of this project: stills and videos in turn, strong augmentation, CC and NSS beside the divergence, averaged
-weights. The first stage leaves videos and stills out to be chosen by; the second goes on from its weights with
-everything there is. Data as in hd2s_tf/weights/MODEL_CARD.md.
+weights. The first stage holds videos and stills out to choose weights by; the second continues from its weights with
+all the data. Data as in hd2s_tf/weights/MODEL_CARD.md.
 
 python tools/train.py --config=configs/hd2s_tiny.py --workdir=runs/tiny
 python tools/train.py --config=configs/hd2s_tiny.py:everything --workdir=runs/tiny_everything
 
-Cost: 76 and 9 minutes on 2 cores, beside other work. Score: see the model card.
+Cost: 76 and 9 minutes on 2 cores that did other work too. Score: see the model card.
 """
 
 import ml_collections
@@ -22,9 +22,9 @@ def get_config(stage: str = "validated") -> ml_collections.ConfigDict:
     """
     config = settings.paper()
     config.model.preset = "hd2s_tiny"
-    config.model.width_multiplier = 0.25
-    config.model.momentum = 0.95
-    config.model.dropout = 0.2
+    config.model.overrides.momentum = 0.95
+    config.model.overrides.dropout = 0.2
+    config.selected_by = "nss"
 
     videos, stills, more_stills = "prepared/find:train", "prepared/osie:train", "prepared/etocvd:train"
     config.data.train = (videos, stills, stills, videos, stills, more_stills)
@@ -38,8 +38,8 @@ def get_config(stage: str = "validated") -> ml_collections.ConfigDict:
     config.data.augmentation.saturation = 0.4
     config.data.augmentation.tempo = 0.3
 
-    config.loss.cc_weight = 0.5
-    config.loss.nss_weight = 0.1
+    config.loss.terms.cc = 0.5
+    config.loss.terms.nss = 0.1
 
     config.optimizer.learning_rate = 2e-3
     config.optimizer.schedule = "cosine"

@@ -1,8 +1,8 @@
-"""A minute of everything on generated videos, to see that a machine can train.
+"""A short run on generated videos, to see that a machine can train.
 
 python tools/train.py --config=configs/smoke.py --workdir=runs/smoke
 
-Cost: a few minutes at most on 2 cores. Score: means nothing.
+Cost: a few minutes at most on 2 cores. Score: meaningless.
 """
 
 import ml_collections
@@ -14,8 +14,8 @@ def get_config() -> ml_collections.ConfigDict:
     """Eight updates of a very narrow model."""
     config = settings.paper()
     config.model.preset = "hd2s_tiny"
-    config.model.width_multiplier = 0.125
-    config.model.momentum = 0.9
+    config.model.overrides.width_multiplier = 0.125
+    config.model.overrides.momentum = 0.9
     config.data.train = ("generated:train",)
     config.data.validation = ("generated:validation",)
     config.data.batch_size = 2

@@ -1,4 +1,4 @@
-"""HD2S: where people look in a video, predicted with TensorFlow and Keras."""
+"""HD2S predicts where people look in a video, in TensorFlow and Keras."""
 
 import importlib
 
@@ -12,11 +12,11 @@ _PUBLIC = {
     "open_frames": ("hd2s_tf.data.video", "open_frames"),
     "predict_video": ("hd2s_tf.inference.predictor", "predict_video"),
 }
-__all__ = list(_PUBLIC)  # noqa: PLE0605
+__all__ = list(_PUBLIC)
 
 
 def __getattr__(name: str) -> object:
-    """Loads what is asked for, so that a process that decodes frames need not load the network."""
+    """Imports a public name when it is first used, so that a process that decodes frames need not load the network."""
     if name not in _PUBLIC:
         raise AttributeError(f"module 'hd2s_tf' has no attribute {name!r}")
     module, attribute = _PUBLIC[name]

@@ -1,11 +1,11 @@
-"""The two ways in which a tool ends early: the input is bad, or the run has failed."""
+"""The two ways in which a tool ends early: the input is bad, or the run fails."""
 
 
 class BadInputError(ValueError):
-    """What the user gave cannot be used. The message is one line that names it; tools exit with status 2.
+    """The user's input cannot be used. The message is one line that names it; tools exit with status 2.
 
     Attributes:
-      remedy: name of the argument that lets the call proceed all the same, such as "allow_missing"; None if there is
+      remedy: name of the argument that lets the call proceed anyway, such as "allow_missing"; None if there is
         none. The message states the fact only: a tool that has a flag of this name appends it.
     """
 
@@ -15,4 +15,4 @@ class BadInputError(ValueError):
 
 
 class RunError(RuntimeError):
-    """The input is fine but the run could not go on. The message is one line; tools exit with status 1."""
+    """The input is fine, but the run cannot continue. The message is one line; tools exit with status 1."""

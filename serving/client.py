@@ -2,8 +2,8 @@
 
     python serving/client.py --server=127.0.0.1:8500 --input=video.mp4 --output_dir=out/video
 
-Works with TensorFlow Serving and with serving/local_server.py. An interrupted run started again with --resume goes on
-with the frames that are missing.
+Works with TensorFlow Serving and with serving/local_server.py. With --resume, an interrupted run continues with
+the missing frames.
 """
 
 from absl import flags
@@ -20,8 +20,8 @@ _SERVER = flags.DEFINE_string("server", None, "host:port", required=True)
 _MODEL_NAME = flags.DEFINE_string("model_name", "hd2s", "Model to ask.")
 _MODEL_VERSION = flags.DEFINE_integer("model_version", None, "Its version; default: the newest.")
 _DOMAIN = flags.DEFINE_string("domain", None, "Data set that a domain-specific model predicts for.")
-_IN_FLIGHT = flags.DEFINE_integer("in_flight", 2, "Requests that wait for an answer at a time.", lower_bound=1)
-_RESUME = flags.DEFINE_bool("resume", False, "Whether to go on with an interrupted run.")
+_IN_FLIGHT = flags.DEFINE_integer("in_flight", 2, "Requests in flight at a time.", lower_bound=1)
+_RESUME = flags.DEFINE_bool("resume", False, "Whether to continue an interrupted run.")
 
 
 def main() -> None:

@@ -18,9 +18,9 @@ _MODEL_CONFIG_FILE = flags.DEFINE_string("model_config_file", None, "Several mod
 _PORT = flags.DEFINE_integer("port", 8500, "Port to listen on; 0 for any.", lower_bound=0, upper_bound=65535)
 _ADDRESS = flags.DEFINE_string("address", "127.0.0.1", "Address to listen on.")
 _MAX_REQUEST_BYTES = flags.DEFINE_integer("max_request_bytes", 64 << 20, "Largest request.", lower_bound=1)
-_QUEUE = flags.DEFINE_integer("queue", 64, "Requests that run or wait; others are refused.", lower_bound=1)
-_WORKERS = flags.DEFINE_integer("workers", 2, "Requests that run at a time.", lower_bound=1)
-_POLL_SECONDS = flags.DEFINE_float("poll_seconds", 1.0, "Between looks for new versions.", lower_bound=0.05)
+_QUEUE = flags.DEFINE_integer("queue", 64, "Requests that run or wait; further ones are refused.", lower_bound=1)
+_WORKERS = flags.DEFINE_integer("workers", 2, "Requests computed at a time.", lower_bound=1)
+_POLL_SECONDS = flags.DEFINE_float("poll_seconds", 1.0, "Seconds between looks for new versions.", lower_bound=0.05)
 _TLS_CERTIFICATE = flags.DEFINE_string("tls_certificate", None, "The server's certificate; encrypts connections.")
 _TLS_KEY = flags.DEFINE_string("tls_key", None, "Its key.")
 _TLS_CLIENT_CA = flags.DEFINE_string("tls_client_ca", None, "Authority that clients' certificates must be signed by.")
@@ -63,5 +63,5 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    # Threads of gRPC are still about when the server has stopped.
+    # Threads of gRPC outlive the server.
     command_line.run(main, at_once=True)

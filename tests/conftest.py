@@ -1,4 +1,4 @@
-"""What several tests share: where the reference data lies and how its absence is handled."""
+"""Shared fixtures: the reference data, and a skip where it is missing."""
 
 import os
 import pathlib

@@ -25,12 +25,10 @@ CHECKS = {
 KNOWN = {
     "upward_imports": {"hd2s_tf/command_line/connection_flags.py:hd2s_tf.serving.connection"},
     "long_functions": {
-        "hd2s_tf/evaluation/evaluate.py:evaluate",
         "hd2s_tf/inference/remote.py:predict_frames",
     },
     "wide_signatures": {
         "hd2s_tf/data/preparation.py:prepare",
-        "hd2s_tf/training/updater.py:Updater.__init__",
     },
 }
 

@@ -2,7 +2,7 @@
 
     python tools/benchmark.py --what=predict --output=out/benchmark.json
 
-Prints a table and writes it as JSON; of "growth" it also draws a picture, OUTPUT.png. "predict" takes in PyTorch, ONNX
+Prints a table and writes it as JSON; "growth" also draws a picture, OUTPUT.png. "predict" includes PyTorch, ONNX
 Runtime and OpenVINO where they are installed (pip install -e '.[baselines]').
 """
 
@@ -13,10 +13,12 @@ from absl import flags
 
 from hd2s_tf import command_line
 
-# A file of hd2s_tf/benchmark each.
+# Each is a file of hd2s_tf/benchmark.
 SUBJECTS = ("predict", "data", "train", "metrics", "serving", "growth", "table8")
 _WHAT = flags.DEFINE_enum("what", None, SUBJECTS, "What to measure.", required=True)
-_SECONDS = flags.DEFINE_float("seconds", 60.0, "How long each number of clients asks; of serving.", lower_bound=1.0)
+_SECONDS = flags.DEFINE_float(
+    "seconds", 60.0, "serving: how long each number of clients sends requests.", lower_bound=1.0
+)
 _OUTPUT = flags.DEFINE_string("output", None, "JSON file to write; none if not given.")
 
 

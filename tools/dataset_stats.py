@@ -13,9 +13,9 @@ from absl import flags
 from hd2s_tf import command_line
 
 _DATA_DIR = flags.DEFINE_multi_string("data_dir", None, "Prepared data; may be given several times.", required=True)
-_SPLITS = flags.DEFINE_list("splits", [], "Splits to measure; all that are there if not given.")
+_SPLITS = flags.DEFINE_list("splits", [], "Splits to measure; default: all.")
 _OUTPUT_DIR = flags.DEFINE_string("output_dir", None, "Folder to write to.", required=True)
-_SEED = flags.DEFINE_integer("seed", 0, "Of the clips that are drawn.")
+_SEED = flags.DEFINE_integer("seed", 0, "Seed of the choice of clips.")
 
 
 def main() -> None:

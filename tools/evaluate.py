@@ -7,9 +7,9 @@
     python tools/evaluate.py --data_dir=/data/DHF1K --split=test --submission_dir=out/HD2S --output_dir=out/submission
 
 The data is a folder of tools/prepare_dataset.py, or a data set as it is distributed, which is scored at its full size.
-Writes metrics.json, per_video.csv, per_frame.csv.gz and report.html; an interrupted run goes on with the videos that
-are missing. See hd2s_tf/evaluation/protocol.py for each choice. With --submission_dir, videos without ground truth are
-predicted too, and the maps of every frame are written as <submission_dir>/<video>/<frame>.png.
+Writes metrics.json, per_video.csv, per_frame.csv.gz and report.html. After an interruption, the same command scores the
+missing videos. hd2s_tf/evaluation/protocol.py states every choice. With --submission_dir, videos without ground
+truth are predicted too, and the maps of every frame are written as <submission_dir>/<video>/<frame>.png.
 """
 
 from absl import flags
@@ -37,6 +37,12 @@ _BATCH_SIZE = flags.DEFINE_integer("batch_size", 8, "Windows predicted at a time
 _STRIDE = flags.DEFINE_integer("stride", 1, "Predict every n-th frame and interpolate between.", lower_bound=1)
 _SMOOTHING_SIGMA = flags.DEFINE_float("smoothing_sigma", None, "Gaussian filter of the maps; default: the model's.")
 
+_PROTOCOL = flags.DEFINE_enum(
+    "protocol",
+    "auto",
+    ["auto", "videos", "dhf1k"],
+    "How to score: as the DHF1K benchmark does (dhf1k), or by videos; auto: dhf1k where the paper publishes scores.",
+)
 _EVERY = flags.DEFINE_integer("every", 1, "Score every n-th frame only.", lower_bound=1)
 _ROUND = flags.DEFINE_bool("round", True, "Whether predictions are rounded to 8 bits, as the benchmark's files are.")
 _SEED = flags.DEFINE_integer("seed", 0, "Of shuffled AUC's draws.")
@@ -50,7 +56,7 @@ def main() -> None:
     """Parses the flags and evaluates."""
     from hd2s_tf import files
     from hd2s_tf.errors import BadInputError
-    from hd2s_tf.evaluation import evaluate, protocol
+    from hd2s_tf.evaluation import evaluate, tables
     from hd2s_tf.inference import remote
 
     targets = [target for target in (_WEIGHTS.value, _SAVED_MODEL.value, _SERVER.value, _PREDICTIONS.value) if target]
@@ -71,17 +77,26 @@ def main() -> None:
         smoothing_sigma=_SMOOTHING_SIGMA.value,
         submission_dir=_SUBMISSION_DIR.value,
         connection=connection_flags.connection(),
+        protocol=_PROTOCOL.value,
+        round_to_8_bits=_ROUND.value,
+        seed=_SEED.value,
+        every=_EVERY.value,
     )
-    choices = protocol.Protocol(round_to_8_bits=_ROUND.value, seed=_SEED.value, every=_EVERY.value)
-    evaluate.evaluate(
+    evaluation = evaluate.evaluate(
         request,
         _DATA_DIR.value,
         _SPLIT.value,
         _OUTPUT_DIR.value,
         layout=_LAYOUT.value,
         names=tuple(_VIDEOS.value),
-        choices=choices,
     )
+    if _SUBMISSION_DIR.value:
+        print(f"the submission {_SUBMISSION_DIR.value} is complete")
+    if not evaluation.frames:
+        print(f"nothing is scored: no video of the split {_SPLIT.value} has ground truth")
+        return
+    print(tables.format_table(evaluation))
+    print(f"report: {files.join(_OUTPUT_DIR.value, evaluate.REPORT)}")
 
 
 if __name__ == "__main__":

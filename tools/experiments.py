@@ -5,8 +5,8 @@
         --workdir=runs/paper --config.recipe.init.encoder=s3d.weights.h5
 
 Prints each table and writes it as <workdir>/<table>.csv and .png; "figures" draws the paper's figures 5 and 6 from the
-same models. What is done already is not done again, and an interrupted run goes on. Processes with seeds of their own
-may share a work directory; a last call with all seeds then only collects.
+same models. Finished trainings and tests are not repeated, and an interrupted one resumes. Processes with different
+seeds may share a work directory; a last call with all seeds then only collects.
 """
 
 from absl import flags
@@ -34,7 +34,9 @@ def main() -> None:
         config.recipe.optimizer.updates = _STEPS.value
     if not all(seed.isdecimal() for seed in _SEEDS.value):
         raise BadInputError(f"--seeds is {','.join(_SEEDS.value)}: whole numbers, separated by commas")
-    bench.run(_MATRIX.value, config, _DATA_ROOT.value, _WORKDIR.value, tuple(int(seed) for seed in _SEEDS.value))
+    seeds = tuple(int(seed) for seed in _SEEDS.value)
+    for text in bench.run(_MATRIX.value, config, _DATA_ROOT.value, _WORKDIR.value, seeds):
+        print(text, flush=True)
 
 
 if __name__ == "__main__":

@@ -17,7 +17,7 @@ from hd2s_tf.command_line.prediction_flags import INPUT, OUTPUT_DIR, OVERLAY, OV
 flags.adopt_module_key_flags(prediction_flags)
 
 _WEIGHTS = flags.DEFINE_string(
-    "weights", "auto", "A .weights.h5 file, 'auto' for the ones in the box, or 'random' to try a model out."
+    "weights", "auto", "A .weights.h5 file, 'auto' for the bundled ones, or 'random' to try a model out."
 )
 _PRESET = flags.DEFINE_string("preset", None, "Model; default: what the weights name, or hd2s_tiny.")
 _DOMAIN = flags.DEFINE_string(
@@ -31,7 +31,9 @@ _SMOOTHING_SIGMA = flags.DEFINE_float(
 _BATCH_SIZE = flags.DEFINE_integer("batch_size", 8, "Windows predicted at a time.", lower_bound=1)
 _MAPS = flags.DEFINE_bool("maps", True, "Whether to write maps/.")
 _CONSPICUITY = flags.DEFINE_bool("conspicuity", False, "Whether to write the conspicuity maps to conspicuity/.")
-_PRECISION = flags.DEFINE_enum("precision", "auto", ["auto", "float32", "bfloat16"], "Arithmetic of the network.")
+_PRECISION = flags.DEFINE_enum(
+    "precision", "auto", ["auto", "float32", "bfloat16"], "Precision of the network's arithmetic."
+)
 _STRIDE = flags.DEFINE_integer("stride", 1, "Predict every n-th frame and interpolate between.", lower_bound=1)
 
 

@@ -3,7 +3,7 @@
     python tools/prepare_dataset.py --layout=dhf1k --input_dir=DHF1K --output_dir=prepared/DHF1K
     python tools/prepare_dataset.py --layout=stills --input_dir=OSIE --output_dir=prepared/OSIE --split=train
 
-Writes `<output_dir>/<split>/` for each split. Run again after an interruption, it goes on where it stopped.
+Writes `<output_dir>/<split>/` for each split. After an interruption, the same command resumes.
 """
 
 from absl import flags

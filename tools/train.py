@@ -1,11 +1,11 @@
-"""Trains a model as a configuration says, and goes on where an interrupted run stopped.
+"""Trains a model as a configuration says, or resumes an interrupted run.
 
     python tools/train.py --config=configs/smoke.py --workdir=runs/smoke
-    python tools/train.py --config=configs/hd2s_dhf1k.py --workdir=runs/dhf1k --strategy=mirrored \\
+    python tools/train.py --config=configs/hd2s.py:DHF1K --workdir=runs/dhf1k --strategy=mirrored \\
         --config.init.encoder=s3d.weights.h5
 
-Writes config.json, metrics.jsonl, curves.png, TensorBoard logs, checkpoints and the best and the last weights. Asked to
-stop (SIGTERM, Ctrl-C) it finishes the update, saves and ends with status 1; a second signal ends it at once.
+Writes config.json, metrics.jsonl, curves.png, TensorBoard logs, checkpoints and the best and the last weights. On
+SIGTERM or Ctrl-C it finishes the update, saves and exits with status 1; a second signal ends it at once.
 """
 
 from absl import flags

@@ -1,1 +1,1 @@
-"""What `tools/benchmark.py` measures: a file for each subject, each a ratio against a reference in the same run."""
+"""The subjects of `tools/benchmark.py`, a file each; each measures ratios against a reference in the same run."""

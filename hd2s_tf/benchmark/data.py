@@ -1,4 +1,4 @@
-"""Input: clips a second from prepared records, against the original files and against what training consumes."""
+"""Input: clips a second from prepared records, compared with the original files and with what training consumes."""
 
 import pathlib
 import tempfile
@@ -22,7 +22,7 @@ _STRONG = Augmentation(zoom=0.5, stretch=0.15, pan=0.12, brightness=0.12, contra
 
 
 def run() -> dict[str, dict]:
-    """Everything in one process, one after the other, so that the ratios are of one run."""
+    """Measures everything in one process, one after the other, so that the ratios are of one run."""
     return {"clips a second": measure.alone(_all)}
 
 
@@ -70,7 +70,7 @@ def _from_records(dataset: records.Dataset, augmentation: Augmentation) -> float
 
 
 def _from_originals(folder: pathlib.Path) -> float:
-    """Random windows as of `_from_records`, read with OpenCV in as many threads as TensorFlow finds best."""
+    """Random windows like those of `_from_records`, read with OpenCV in as many threads as TensorFlow finds best."""
     generator = np.random.default_rng(0)
     windows = [
         (f"{number:03d}", int(generator.integers(_FRAMES - clips.CLIP_FRAMES + 1)))
@@ -110,14 +110,14 @@ def _window(folder: pathlib.Path, name: str, first: int) -> list[np.ndarray]:
 
 
 def _consumed(dataset: records.Dataset) -> float:
-    """Clips that training takes in a second when it never waits for them: one batch again and again."""
+    """Clips a second that training takes if it never waits for them: the same batch again and again."""
     from hd2s_tf.models.hd2s import HD2S
     from hd2s_tf.training.objectives import Supervised
-    from hd2s_tf.training.updater import Updater
+    from hd2s_tf.training.updater import Rule, Updater
 
     model = HD2S.from_preset("hd2s_tiny", weights=None)
     optimizer = keras.optimizers.Adam()
-    updater = Updater(model, optimizer, Supervised(), tf.distribute.get_strategy(), accumulation=1, updates=100)
+    updater = Updater(model, optimizer, Supervised(), tf.distribute.get_strategy(), Rule(updates=100))
     batch = next(_batches(dataset, Augmentation()))
 
     def step() -> None:

@@ -1,4 +1,4 @@
-"""How the cost of `hd2s_tiny` grows: with the frames of a video, with the size of the network's input, with clients."""
+"""The growth of `hd2s_tiny`'s cost with a video's frames, the size of the network's input and the number of clients."""
 
 import itertools
 
@@ -19,7 +19,7 @@ _SERVED_FRAMES = 160
 
 
 def run() -> dict[str, dict]:
-    """Each number of frames, size and number of clients; the values of one number of clients are `serving`'s."""
+    """Measures each number of frames, size and number of clients; the values for clients are those of `serving`."""
     results = {f"{count} frames": measure.alone(_frames, count) for count in FRAME_COUNTS}
     results |= {f"{height}x{width}": measure.alone(_window, (height, width)) for height, width in SIZES}
     served = measure.alone(serving.measured, {}, _SERVED_FRAMES, CLIENTS, _SECONDS)["results"]

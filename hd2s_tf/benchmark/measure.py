@@ -1,4 +1,4 @@
-"""How everything is measured: medians, a process of its own, and the machine's own matrix-product rate."""
+"""Measuring: medians, separate processes, and the machine's own matrix-product rate to compare with."""
 
 import concurrent.futures
 import contextlib
@@ -16,9 +16,9 @@ from hd2s_tf import processes
 
 # Large enough to reach the device's full rate.
 _MATRIX_SIDES = {"CPU": 2048, "GPU": 8192}
-# In a row, of which the median counts.
+# Calls in a row; the median counts.
 _PRODUCTS = 3
-# Between the turns of processes, for the threads of the one before to stop waiting for more.
+# Seconds between the turns of processes, in which the threads of the last one stop waiting for work.
 _PAUSE_SECONDS = 0.3
 # Small enough where bfloat16 is computed in software.
 _FEATURES = (1, 4, 32, 48, 64)
@@ -54,7 +54,7 @@ class Speed:
 def speed(
     function: Callable[[], object], gflop: float, dtype: str = "float32", repeats: int = 7, warmups: int = 2
 ) -> Speed:
-    """Calls a function of so many 10^9 operations and matrix products of `dtype` in turn, since machines drift."""
+    """Calls a function of `gflop` 10^9 operations and matrix products of `dtype` in turn, since machines drift."""
     side = _MATRIX_SIDES["GPU" if tf.config.list_physical_devices("GPU") else "CPU"]
     matrix = tf.cast(tf.random.normal((side, side), seed=0), dtype)
     product = tf.function(lambda: tf.reduce_sum(tf.matmul(matrix, matrix)))
@@ -72,7 +72,7 @@ def speed(
 def bfloat16_pays() -> bool:
     """Whether this machine has instructions for bfloat16: a convolution is no slower than in float32.
 
-    Of a convolution, since matrix products alone may be fast where convolutions are computed number by number.
+    It times a convolution, since matrix products may be fast where convolutions are computed number by number.
     """
     return _convolution_seconds("bfloat16") < _convolution_seconds("float32")
 
@@ -85,7 +85,7 @@ def _convolution_seconds(dtype: str) -> float:
 
 
 def gflop(function: tf.types.experimental.ConcreteFunction) -> float:
-    """Floating-point operations of a graph's convolutions and matrix products, in 10^9; its shapes must be known."""
+    """Counts the operations (10^9) of a graph's convolutions and matrix products; its shapes must be known."""
     total = 0
     for operation in function.graph.get_operations():
         if operation.type in ("Conv2D", "Conv3D"):
@@ -100,10 +100,10 @@ def gflop(function: tf.types.experimental.ConcreteFunction) -> float:
 
 
 def alone(function: Callable[..., dict], *arguments: object) -> dict:
-    """Calls a function in a new process, so that nothing before it counts.
+    """Calls a function in a new process, so that nothing that ran before affects it.
 
     Returns:
-      Its dict, and peak_memory_mb of the process; with a GPU, peak_gpu_memory_mb of the first.
+      The function's dict with peak_memory_mb of the process and, with a GPU, peak_gpu_memory_mb of the first GPU.
     """
     with _process() as process:
         return process.submit(_with_memory, function, arguments).result()
@@ -113,12 +113,12 @@ def in_turn(functions: dict[str, tuple], repeats: int = 7, warmups: int = 2) -> 
     """Calls functions in turn, each in a process of its own, since machines drift and runtimes disturb each other.
 
     Args:
-      functions: of each name, what creates the function and the arguments to create it with.
-      repeats: turns that are counted.
-      warmups: turns before that are not.
+      functions: for each name, what creates the function, and its arguments.
+      repeats: number of turns that count.
+      warmups: number of turns before them that do not.
 
     Returns:
-      Of each name, wall time of a call in seconds, one value a turn.
+      For each name the wall time of a call in seconds, one value a turn.
     """
     taken: dict[str, list[float]] = {name: [] for name in functions}
     with contextlib.ExitStack() as stack:
@@ -140,7 +140,7 @@ def _process() -> concurrent.futures.ProcessPoolExecutor:
     )
 
 
-# What a process was asked to call.
+# The function that this process was asked to call.
 _prepared: dict[str, Callable[[], object]] = {}
 
 
@@ -163,7 +163,7 @@ def _with_memory(function: Callable[..., dict], arguments: tuple) -> dict:
 
 
 def machine() -> dict:
-    """What the numbers were measured on."""
+    """Describes the machine that measures."""
     name = "unknown"
     if os.path.exists("/proc/cpuinfo"):  # noqa: PTH110
         with open("/proc/cpuinfo") as file:

@@ -1,13 +1,12 @@
 """Metrics: milliseconds a frame, against the benchmark's own way to compute them and against predicting the frame.
 
-The reference goes through the steps of the official MATLAB code one by one, in NumPy: maps as doubles stretched to
-[0,1], a count over all pixels for each threshold, a permutation of the other fixations for each split.
+The reference is `literal_metrics`.
 """
 
 import cv2
 import numpy as np
 
-from hd2s_tf.benchmark import measure
+from hd2s_tf.benchmark import literal_metrics, measure
 from hd2s_tf.evaluation import metrics
 from hd2s_tf.models.presets import FRAME_SIZE
 
@@ -31,7 +30,9 @@ def run() -> dict[str, dict]:
         "nss": (saliency_map, fixations),
     }.items():
         ours = 1000 * measure.seconds(lambda name=name, call=arguments: getattr(metrics, name)(*call), repeats=51)
-        literal = 1000 * measure.seconds(lambda name=name, call=arguments: _LITERAL[name](*call), repeats=11)
+        literal = 1000 * measure.seconds(
+            lambda name=name, call=arguments: literal_metrics.METRICS[name](*call), repeats=11
+        )
         results[name] = {
             "ms_a_frame": round(ours, 3),
             "literal_ms_a_frame": round(literal, 2),
@@ -67,68 +68,3 @@ def _scattered(generator: np.random.Generator, count: int) -> np.ndarray:
     fixation_map = np.zeros(_SIZE, bool)
     fixation_map.flat[generator.permutation(fixation_map.size)[:count]] = True
     return fixation_map
-
-
-def _stretched(saliency_map: np.ndarray) -> np.ndarray:
-    values = saliency_map.astype(np.float64)
-    return (values - values.min()) / (values.max() - values.min())
-
-
-def _literal_auc_judd(saliency_map: np.ndarray, fixation_map: np.ndarray) -> float:
-    values = _stretched(saliency_map).ravel()
-    thresholds = np.sort(values[fixation_map.ravel() > 0])[::-1]
-    count = len(thresholds)
-    hits, false_alarms = np.zeros(count + 2), np.zeros(count + 2)
-    hits[-1] = false_alarms[-1] = 1
-    for index, threshold in enumerate(thresholds, 1):
-        above = np.sum(values >= threshold)
-        hits[index] = index / count
-        false_alarms[index] = (above - index) / (len(values) - count)
-    return np.trapz(hits, false_alarms)
-
-
-def _literal_s_auc(
-    saliency_map: np.ndarray, fixation_map: np.ndarray, other_fixation_map: np.ndarray, generator: np.random.Generator
-) -> float:
-    values = _stretched(saliency_map).ravel()
-    fixated = values[fixation_map.ravel() > 0]
-    others = np.flatnonzero(other_fixation_map.ravel() > 0)
-    count = min(len(fixated), len(others))
-    areas = []
-    for _ in range(metrics.SPLITS):
-        drawn = values[generator.permutation(others)[:count]]
-        thresholds = np.arange(0, max(fixated.max(), drawn.max()) + metrics.STEP * 1e-9, metrics.STEP)[::-1]
-        hits, false_alarms = np.zeros(len(thresholds) + 2), np.zeros(len(thresholds) + 2)
-        hits[-1] = false_alarms[-1] = 1
-        for index, threshold in enumerate(thresholds, 1):
-            hits[index] = np.sum(fixated >= threshold) / len(fixated)
-            false_alarms[index] = np.sum(drawn >= threshold) / count
-        areas.append(np.trapz(hits, false_alarms))
-    return float(np.mean(areas))
-
-
-def _literal_sim(saliency_map: np.ndarray, ground_truth_map: np.ndarray) -> float:
-    first, second = _stretched(saliency_map), _stretched(ground_truth_map)
-    return np.sum(np.minimum(first / first.sum(), second / second.sum()))
-
-
-def _literal_cc(saliency_map: np.ndarray, ground_truth_map: np.ndarray) -> float:
-    first, second = (values.astype(np.float64) / 255 for values in (saliency_map, ground_truth_map))
-    first = (first - first.mean()) / first.std(ddof=1)
-    second = (second - second.mean()) / second.std(ddof=1)
-    first, second = first - first.mean(), second - second.mean()
-    return np.sum(first * second) / np.sqrt(np.sum(first * first) * np.sum(second * second))
-
-
-def _literal_nss(saliency_map: np.ndarray, fixation_map: np.ndarray) -> float:
-    values = saliency_map.astype(np.float64)
-    return ((values - values.mean()) / values.std(ddof=1))[fixation_map].mean()
-
-
-_LITERAL = {
-    "auc_judd": _literal_auc_judd,
-    "sim": _literal_sim,
-    "s_auc": _literal_s_auc,
-    "cc": _literal_cc,
-    "nss": _literal_nss,
-}

@@ -1,4 +1,4 @@
-"""The same network in other runtimes, for those that are installed: PyTorch, ONNX Runtime, OpenVINO."""
+"""The same network in other runtimes, as far as they are installed: PyTorch, ONNX Runtime, OpenVINO."""
 
 import importlib.util
 import statistics
@@ -16,7 +16,7 @@ from hd2s_tf.models.presets import CLIP_FRAMES, FRAME_SIZE
 # The packages that each needs.
 RUNTIMES = {"torch": ("torch",), "onnxruntime": ("tf2onnx", "onnxruntime"), "openvino": ("openvino",)}
 _OPSET = 17
-# Maps of two runtimes may differ by that much, being sums in another order.
+# The most by which maps of two runtimes may differ, since they add in another order.
 _TOLERANCE = 1e-4
 _IN_VIDEO = "a_frame_of_a_video"
 

@@ -1,4 +1,4 @@
-"""The paper's table 8: size on disk and time of a frame, of every preset and precision here."""
+"""The paper's table 8: size on disk and time of a frame, for every preset and precision."""
 
 import pathlib
 import tempfile
@@ -14,7 +14,7 @@ from hd2s_tf.models.presets import PRESETS
 
 _FRAMES, _SIZE = 48, (360, 640)
 _REPEATS = 3
-# What is known of the published rows, and from where; the rest of the paper's table could not be obtained.
+# The published rows that are known, and their sources; the rest of the paper's table could not be obtained.
 PUBLISHED = {
     "TASED-Net (Min and Corso 2019), public lists of DHF1K models": {"megabytes": 82},
     "HD2S, MSU Video Saliency Prediction benchmark, hardware not named": {"seconds_a_frame": round(1 / 24.51, 3)},

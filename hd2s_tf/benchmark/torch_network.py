@@ -1,18 +1,18 @@
-"""Our network run by PyTorch, layer by layer with the same weights: what prediction is measured against."""
+"""Our network in PyTorch, layer by layer with the same weights, as a reference for speed."""
 
 import numpy as np
 import torch
-import torch.nn.functional as F  # noqa: N812
+import torch.nn.functional as F
 
 from hd2s_tf.data import preprocessing
-from hd2s_tf.models.conspicuity import ENDPOINT_OF_LEVEL, ConspicuityNetwork
-from hd2s_tf.models.hd2s import HD2S
+from hd2s_tf.models.conspicuity import ConspicuityNetwork
+from hd2s_tf.models.hd2s import ENDPOINT_OF_LEVEL, HD2S
 from hd2s_tf.models.layers import ConvolutionUnit, InceptionBlock, SeparableConvolution, TemporalReduction
 from hd2s_tf.models.s3d import LAYERS
 
 
 class TorchNetwork:
-    """Predicts as the model it is made from, for a model without domains and adaptation.
+    """Predicts what the model it is made from does; the model must have neither domains nor adaptation.
 
     Args:
       model: its variables created, batch normalisation not folded.
@@ -68,12 +68,11 @@ class TorchNetwork:
         return torch.cat(branches, 1)
 
     def _conspicuity(self, network: ConspicuityNetwork, features: torch.Tensor) -> torch.Tensor:
-        for unit in network.units:
-            parts = [unit] if isinstance(unit, ConvolutionUnit) else [unit.depthwise, unit.pointwise]
-            for part in parts:
-                features = self._unit(part, features)
-            if unit.name in network.last_units:
-                features = F.interpolate(features, scale_factor=2, mode="bilinear", align_corners=False)
+        for units in network.stages():
+            for unit in units:
+                for part in [unit] if isinstance(unit, ConvolutionUnit) else [unit.depthwise, unit.pointwise]:
+                    features = self._unit(part, features)
+            features = F.interpolate(features, scale_factor=2, mode="bilinear", align_corners=False)
         return torch.sigmoid(F.conv2d(features, self._kernel(network.to_map), self._tensor(network.to_map.bias)))
 
     def _unit(self, unit: ConvolutionUnit, features: torch.Tensor) -> torch.Tensor:

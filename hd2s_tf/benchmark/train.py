@@ -6,15 +6,15 @@ from hd2s_tf.benchmark import measure
 
 # Clips in a batch, as published.
 BATCHES = {"hd2s": 8, "hd2s_tiny": 8}
-# The policy of the model, and the type of the matrix products it is compared with.
+# The model's precision policy, and the type of the matrix products that it is compared with.
 PRECISIONS = {"float32": "float32", "mixed_bfloat16": "bfloat16"}
 _REPEATS, _WARMUPS = 3, 1
-# The backward pass is counted as two forward ones: by the features, and by the weights.
+# The backward pass is counted as two forward ones: with respect to the features, and to the weights.
 _PASSES = 3
 
 
 def run() -> dict[str, dict]:
-    """Every case in a process of its own, the matrix products in that same process.
+    """Measures every case in a process of its own, together with the matrix products.
 
     bfloat16 is left out where it is computed in software, and XLA where there is no GPU.
     """
@@ -36,7 +36,7 @@ def _one(preset: str, precision: str, variant: dict[str, bool]) -> dict:
     from hd2s_tf.models.hd2s import HD2S
     from hd2s_tf.models.presets import CLIP_FRAMES, FRAME_SIZE
     from hd2s_tf.training.objectives import Supervised
-    from hd2s_tf.training.updater import Updater
+    from hd2s_tf.training.updater import Rule, Updater
 
     keras.config.set_dtype_policy(precision)
     model = HD2S.from_preset(preset, weights=None, recompute=variant.get("recompute", False))
@@ -45,9 +45,7 @@ def _one(preset: str, precision: str, variant: dict[str, bool]) -> dict:
         keras.optimizers.Adam(1e-3),
         Supervised(),
         tf.distribute.get_strategy(),
-        accumulation=1,
-        updates=100,
-        jit_compile=variant.get("jit_compile", False),
+        Rule(updates=100, jit_compile=variant.get("jit_compile", False)),
     )
     size = BATCHES[preset]
     batch = {

@@ -1,4 +1,4 @@
-"""How every tool starts and ends: flags parsed, one call made, one exit status."""
+"""How every tool starts and exits: it parses flags, makes one call and ends with one exit status."""
 
 import errno
 import os
@@ -25,12 +25,12 @@ def run(main: Callable[[], None], *, at_once: bool = False) -> None:
 
     Args:
       main: called without arguments once the flags are parsed.
-      at_once: whether to end without Python's own shut-down, for a program whose native threads may outlive `main`: one
-        that comes back to Python meanwhile aborts the process. Functions of `atexit` are not called then.
+      at_once: whether to exit without Python's own shut-down and `atexit` functions, for a program whose native threads
+        may outlive `main`: a thread that returns to Python during the shut-down aborts the process.
 
-    The status is 0 on success, 2 when flags or input are bad (`BadInputError`, a path that cannot be used), 1 when the
-    run fails (`RunError`, any other error of the operating system) and 130 when interrupted. Each of them prints one
-    line on standard error; an unexpected exception keeps its traceback and ends with status 1.
+    The exit status is 0 on success, 2 for bad flags or bad input (`BadInputError`, a path that cannot be used), 1 if
+    the run fails (`RunError`, any other error of the operating system) and 130 if interrupted. Every failure prints one
+    line on standard error; an unexpected exception keeps its traceback and exits with status 1.
     """
     app.run(lambda argv: _end(_status(main, argv), at_once), flags_parser=_parse)
 
@@ -40,7 +40,7 @@ def _parse(argv: list[str]) -> list[str]:
         return flags.FLAGS(argv)
     except flags.Error as error:
         _say(str(error))
-    # So a configuration's flags report an unknown name, and a value of another type or a broken file.
+    # Raised by a configuration's flags for an unknown name; below, for a value of another type or a broken file.
     except (AttributeError, KeyError) as error:
         _say(f"bad flags: the configuration has no setting {error}")
     except (TypeError, ValueError, OSError, SyntaxError) as error:

@@ -1,4 +1,4 @@
-"""The flags of how a server is reached, which its client and evaluation share."""
+"""Flags for reaching a server, shared by the client and evaluation."""
 
 from absl import flags
 
@@ -14,5 +14,5 @@ _TOKEN = flags.DEFINE_string("token", None, "Sent as a bearer token.")
 
 
 def connection() -> Connection:
-    """What the flags say."""
+    """The connection that the flags describe."""
     return Connection(_DEADLINE.value, _TLS_CA.value, _TLS_CERTIFICATE.value, _TLS_KEY.value, _TOKEN.value)

@@ -1,4 +1,4 @@
-"""The flags of what is predicted and where to, which local prediction and the client of a server share."""
+"""Flags for input and output, shared by local prediction and the client of a server."""
 
 from absl import flags
 

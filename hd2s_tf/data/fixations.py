@@ -34,7 +34,8 @@ def _read_matlab(path: str) -> np.ndarray:
                 values = file[_MATLAB_VARIABLE][()].T
         else:
             values = scipy.io.loadmat(io.BytesIO(data), variable_names=[_MATLAB_VARIABLE])[_MATLAB_VARIABLE]
-    except Exception as error:  # noqa: BLE001 - the readers raise many kinds for a damaged file
+    # The readers raise many kinds for a damaged file.
+    except Exception as error:
         raise BadInputError(f"{path}: not a MATLAB file with a map {_MATLAB_VARIABLE!r}: {error}") from error
     if values.ndim != 2:
         raise BadInputError(f"{path}: the map {_MATLAB_VARIABLE!r} has {values.ndim} axes, not 2")

@@ -56,8 +56,8 @@ def prepare(
     *,
     split: str = "all",
     name: str | None = None,
-    options: Options = Options(),  # noqa: B008
-    validation: layouts.ValidationSplit = layouts.ValidationSplit(),  # noqa: B008
+    options: Options = Options(),
+    validation: layouts.ValidationSplit = layouts.ValidationSplit(),
     workers: int = 0,
     skip_bad: bool = False,
 ) -> dict[str, dict]:

@@ -1,4 +1,4 @@
-"""The one resize, the one scaling and the one reflection between a video and the network."""
+"""The resize, the scaling and the reflection between a video and the network; each is defined only here."""
 
 import cv2
 import numpy as np
@@ -13,7 +13,7 @@ def resize(image: np.ndarray, size: tuple[int, int]) -> np.ndarray:
       size: (height, width) of the result in pixels.
 
     Returns:
-      The resized image, of the same type; the image itself when it has the size already.
+      The resized image, of the same type; the image itself if it already has the size.
     """
     height, width = size
     if image.shape[:2] == (height, width):

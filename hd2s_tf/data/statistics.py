@@ -1,4 +1,4 @@
-"""What prepared data sets look like: lengths, fixations, centre bias (the paper's figure 3), and a picture of clips."""
+"""Statistics of prepared data sets: lengths, fixations, centre bias (the paper's figure 3), and a picture of clips."""
 
 from collections.abc import Sequence
 

@@ -1,4 +1,4 @@
-"""Generated videos with a known ground truth, to try programs with: a bright disc moves, people look at it."""
+"""Generated videos with a known ground truth, to try programs with: a bright disc moves, and people look at it."""
 
 import atexit
 import functools

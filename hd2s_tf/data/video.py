@@ -177,7 +177,7 @@ class VideoWriter:
             pathlib.Path(self._unfinished).unlink()
 
 
-class _silenced_stderr:  # noqa: N801
+class _silenced_stderr:
     """Hides what native encoders print while OpenCV tries one after the other."""
 
     def __enter__(self) -> None:

@@ -86,14 +86,14 @@ def open_videos(
         split = layouts.split_named(split)
     if not files.is_folder(data_dir):
         raise BadInputError(f"{data_dir}: no such folder")
-    if files.exists(files.join(data_dir, split, records.DATASET)):
+    if is_prepared(data_dir, split):
         videos = [_prepared(prepared) for prepared in records.load_dataset(data_dir, split).videos]
     else:
         layout = layout or layouts.recognise(data_dir)
         # Validation videos are named when they matter here; nothing is chosen at random.
         read, problems = layouts.read_layout(layout, data_dir, layouts.ValidationSplit(fraction=0))
         if problems and not allow_broken:
-            raise BadInputError(f"{problems[0]} ({len(problems)} such videos): give --allow_missing to leave them out")
+            raise BadInputError(f"{problems[0]} ({len(problems)} such videos)", remedy="allow_missing")
         for problem in problems:
             logging.warning("left out: %s", problem)
         videos = [_raw(record) for record in read if split in (record.split, "all")]
@@ -107,11 +107,16 @@ def open_videos(
     return sorted(videos, key=lambda opened: opened.name)
 
 
+def is_prepared(data_dir: str | os.PathLike, split: str) -> bool:
+    """Whether a split is prepared data, at the network's size, rather than a data set's own files."""
+    split = layouts.split_named(split) if split != "all" else split
+    return files.exists(files.join(data_dir, split, records.DATASET))
+
+
 def dataset_name(data_dir: str | os.PathLike, split: str) -> str:
     """What a data set is called: by whoever prepared it, or by its folder."""
-    split = layouts.split_named(split) if split != "all" else split
-    if files.exists(files.join(data_dir, split, records.DATASET)):
-        return records.load_dataset(data_dir, split).name
+    if is_prepared(data_dir, split):
+        return records.load_dataset(data_dir, layouts.split_named(split)).name
     return os.fspath(data_dir).rstrip("/").rsplit("/", 1)[-1]
 
 

@@ -3,8 +3,10 @@
 Every function takes arrays of one size [H,W] and returns a float. A map may be of any real type and range, but for
 `kl_divergence`, which wants distributions; a fixation map is bool, or any numbers of which the positive ones are
 fixations. Where a metric is undefined (no fixation, nothing but fixations, a constant map) it is NaN, which the caller
-counts, except where theory gives a value: a constant map has AUC 0.5 and NSS 0. NSS, CC, SIM and the AUCs do not change
-when the map is scaled or shifted. All raise ValueError for sizes that differ and for values that are not finite.
+counts, except where theory gives a value (a constant map has AUC 0.5 and NSS 0) or the benchmark's code does (an
+all-black map has SIM 0, and as a prediction a finite KL divergence). NSS, CC, SIM and the AUCs do not change when a map
+that is not all black is scaled or shifted. All raise ValueError for sizes that differ and for values that are not
+finite.
 
 Definitions: Bylinskii et al., "What do different evaluation metrics tell us about saliency models?", TPAMI 2019. What
 the benchmark's code counts threshold by threshold over all pixels is counted here in one pass; 8-bit maps are fastest.
@@ -15,6 +17,8 @@ import numpy as np
 
 _EPSILON = np.finfo(np.float64).eps
 SPLITS, STEP = 100, 0.1
+# How `auc_judd` treats equal values.
+EXPECTED_JITTER, NO_JITTER = "expected", "none"
 
 
 def nss(saliency_map: np.ndarray, fixation_map: np.ndarray) -> float:
@@ -43,8 +47,13 @@ def cc(saliency_map: np.ndarray, ground_truth_map: np.ndarray) -> float:
 
 
 def sim(saliency_map: np.ndarray, ground_truth_map: np.ndarray) -> float:
-    """Similarity, 0 to 1: what two maps share, each shifted to a minimum of zero and scaled to sum one."""
+    """Similarity, 0 to 1: what two maps share, each shifted to a minimum of zero and scaled to sum one.
+
+    A map of zeros stays one, so it shares nothing: 0.
+    """
     first, second = _check_maps(saliency_map, ground_truth_map)
+    if not (first.any() and second.any()):
+        return 0.0
     if _constant(first) or _constant(second):
         return np.nan
     first, second = _distribution(first), _distribution(second)
@@ -52,7 +61,9 @@ def sim(saliency_map: np.ndarray, ground_truth_map: np.ndarray) -> float:
 
 
 def kl_divergence(saliency_map: np.ndarray, ground_truth_map: np.ndarray) -> float:
-    """Kullback-Leibler divergence of the ground truth from the map, each scaled to sum one; NaN if one is all zero.
+    """Kullback-Leibler divergence of the ground truth from the map, each scaled to sum one.
+
+    A prediction of zeros stays one, and scores about 36 less the truth's entropy; a ground truth of zeros gives NaN.
 
     Raises:
       ValueError: a negative value too.
@@ -60,12 +71,12 @@ def kl_divergence(saliency_map: np.ndarray, ground_truth_map: np.ndarray) -> flo
     first, second = _check_maps(saliency_map, ground_truth_map)
     if first.min() < 0 or second.min() < 0:
         raise ValueError("a map with negative values is no distribution")
-    if not (first.any() and second.any()):
+    if not second.any():
         return np.nan
     # Where the ground truth is zero, so is the term.
     present = np.flatnonzero(second)
     shares = second[present].astype(np.float64) / second.sum(dtype=np.float64)
-    predicted = first[present].astype(np.float64) / first.sum(dtype=np.float64)
+    predicted = first[present].astype(np.float64) / (first.sum(dtype=np.float64) or 1.0)
     return float(shares.dot(np.log(_EPSILON + shares / (predicted + _EPSILON))))
 
 
@@ -84,22 +95,34 @@ def information_gain(saliency_map: np.ndarray, fixation_map: np.ndarray, baselin
     return float((ours - theirs).mean())
 
 
-def auc_judd(saliency_map: np.ndarray, fixation_map: np.ndarray) -> float:
-    """Area under the ROC curve whose thresholds are the map's values at the fixations (without jitter).
+def auc_judd(saliency_map: np.ndarray, fixation_map: np.ndarray, ties: str = NO_JITTER) -> float:
+    """Area under the ROC curve whose thresholds are the map's values at the fixations.
+
+    The benchmark's code has two variants. By default it adds noise far below the map's steps ("jitter"), which puts
+    equal values in random order; `ties="expected"` is the mean over all these orders, computed without a draw.
+    `ties="none"` is the variant without jitter.
 
     Args:
       saliency_map: real [H,W].
       fixation_map: bool [H,W].
+      ties: "expected" or "none".
+
+    Raises:
+      ValueError: another value of `ties` too.
     """
+    if ties not in (EXPECTED_JITTER, NO_JITTER):
+        raise ValueError(f"ties is {ties!r}: {EXPECTED_JITTER!r} or {NO_JITTER!r} is wanted")
     saliency, fixations = _check(saliency_map, fixation_map)
     count = len(fixations)
     if count in (0, saliency.size):
         return np.nan
     if _constant(saliency):
         return 0.5
+    if ties == EXPECTED_JITTER:
+        return _expected_area(saliency, saliency[fixations])
     thresholds = np.sort(saliency[fixations])[::-1]
     hits = np.arange(1, count + 1)
-    reached = _count_reaching(saliency, thresholds)
+    reached, _ = _count_reaching(saliency, thresholds)
     return _area(hits / count, (reached - hits) / (saliency.size - count))
 
 
@@ -154,16 +177,40 @@ def s_auc(
     return _threshold_area(_levels(saliency[fixations], saliency, step), drawn.sum(0))
 
 
-def _count_reaching(values: np.ndarray, thresholds: np.ndarray) -> np.ndarray:
-    """How many of the values reach each of the thresholds, which are of their type and descend."""
+def _count_reaching(values: np.ndarray, thresholds: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """How many of the values reach each of the thresholds, which are some of them, and how many lie above it."""
     if values.dtype == np.uint8:
-        counts = cv2.calcHist([values[np.newaxis]], [0], None, [256], [0, 256])[:, 0].astype(np.int64)
-        return np.cumsum(counts[::-1])[::-1][thresholds]
-    ascending = thresholds[::-1]
-    passed = np.bincount(np.searchsorted(ascending, values, side="right"), minlength=len(thresholds) + 1)
-    reaching = np.cumsum(passed[:0:-1])[::-1]
-    # Equal thresholds are reached by the same values, which are counted at the last of them.
-    return reaching[np.searchsorted(ascending, thresholds, side="right") - 1]
+        above = np.cumsum(_histogram(values)[:0:-1])[::-1]
+        counts = np.concatenate([[values.size], above, [0]])
+        return counts[thresholds], counts[thresholds.astype(np.intp) + 1]
+    ascending = np.sort(values)
+    return tuple(values.size - np.searchsorted(ascending, thresholds, side) for side in ("left", "right"))
+
+
+def _histogram(values: np.ndarray) -> np.ndarray:
+    """How often each of 0..255 is among uint8 values."""
+    return cv2.calcHist([values[np.newaxis]], [0], None, [256], [0, 256])[:, 0].astype(np.int64)
+
+
+def _expected_area(values: np.ndarray, fixated: np.ndarray) -> float:
+    """The mean, over all orders of equal values, of the area under the curve through the fixations.
+
+    Per value, from the highest: `hits` fixations and `others` pixels share it. In a random order the fixations cut the
+    others into hits + 1 parts of equal expected size. The curve rises by one fixation along a straight segment, so the
+    part before the i-th fixation lies at a mean height of i - 1/2 fixations above those before the value, and what
+    follows the last one belongs to the next segment, or to the top if there is none.
+    """
+    thresholds, hits = np.unique(fixated, return_counts=True)
+    thresholds, hits = thresholds[::-1], hits[::-1]
+    reaching, above = _count_reaching(values, thresholds)
+    before = np.cumsum(hits) - hits
+    others = reaching - above - hits
+    between = np.diff(above - before, prepend=0) - np.concatenate([[0], others[:-1]])
+    tied = before + (hits + 1) / 2
+    tied[-1] = before[-1] + hits[-1] * (hits[-1] / 2 + 1) / (hits[-1] + 1)
+    below = values.size - reaching[-1]
+    area = between.dot(before + 0.5) + others.dot(tied) + below * len(fixated)
+    return float(area / (len(fixated) * (values.size - len(fixated))))
 
 
 def _levels(values: np.ndarray, saliency: np.ndarray, step: float) -> np.ndarray:
@@ -172,12 +219,15 @@ def _levels(values: np.ndarray, saliency: np.ndarray, step: float) -> np.ndarray
     level_count = int(np.floor(1 / step)) + 2
     if low == high:
         return np.bincount(np.zeros(values.size, np.intp), minlength=level_count)
+    counts = None
+    if values.dtype == np.uint8:
+        values, counts = np.arange(low, high + 1), _histogram(values)[int(low) : int(high) + 1]
     stretched = (values.astype(np.float64) - low) / (high - low)
     levels = np.floor(stretched / step).astype(np.intp)
     # Division rounds: a value at a threshold must reach it, one just below must not.
     levels += stretched >= (levels + 1) * step
     levels -= stretched < levels * step
-    return np.bincount(levels, minlength=level_count)
+    return np.bincount(levels, counts, level_count).astype(np.int64)
 
 
 def _threshold_area(hits: np.ndarray, drawn: np.ndarray) -> float:
@@ -192,7 +242,7 @@ def _area(hit_rate: np.ndarray, false_alarm_rate: np.ndarray) -> float:
     """The area under a curve from (0,0) through the points to (1,1), by trapezoids."""
     hits = np.concatenate([[0.0], hit_rate, [1.0]])
     false_alarms = np.concatenate([[0.0], false_alarm_rate, [1.0]])
-    return float(np.trapz(hits, false_alarms))
+    return float(np.diff(false_alarms).dot(hits[1:] + hits[:-1]) / 2)
 
 
 def _constant(values: np.ndarray) -> bool:

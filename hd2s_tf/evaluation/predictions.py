@@ -12,6 +12,7 @@ from hd2s_tf import files
 from hd2s_tf.data import images, preprocessing
 from hd2s_tf.errors import BadInputError
 from hd2s_tf.evaluation.ground_truth import ScoredVideo
+from hd2s_tf.evaluation.protocol import centre_map
 from hd2s_tf.inference import postprocessing
 from hd2s_tf.inference.predict_fn import PredictFn
 from hd2s_tf.inference.predictor import predict_frame, predict_video
@@ -38,13 +39,18 @@ class PredictedFrame:
     path: str | None = None
     pixels: np.ndarray | None = None
 
-    def read(self) -> np.ndarray | None:
+    def read(self, as_file: bool = False) -> np.ndarray | None:
         """The map; None if it is missing.
+
+        Args:
+          as_file: whether a network's map is wanted as a submission holds it, in place of its own.
 
         Raises:
           BadInputError: its file is not an image.
         """
-        return self.saliency_map if self.path is None else images.read_map(self.path)
+        if self.path is not None:
+            return images.read_map(self.path)
+        return self.pixels if as_file and self.pixels is not None else self.saliency_map
 
 
 class Predictor(abc.ABC):
@@ -62,7 +68,9 @@ class Predictor(abc.ABC):
 class NetworkPredictor(Predictor):
     """Predictions of a `predict_fn`; the other arguments are `predict_video`'s."""
 
-    def __init__(self, predict_fn: PredictFn, batch_size: int, stride: int, smoothing_sigma: float | None) -> None:
+    def __init__(
+        self, predict_fn: PredictFn, batch_size: int, stride: int = 1, smoothing_sigma: float | None = None
+    ) -> None:
         self._predict_fn, self._smoothing_sigma = predict_fn, smoothing_sigma
         self._options = {"batch_size": batch_size, "stride": stride, "smoothing_sigma": smoothing_sigma}
 
@@ -127,7 +135,7 @@ def _refuse_or_warn(folder: str, what: str, names: Sequence[str], allowed: bool)
         return
     message = f"{folder}: {what} {enumeration(names)}"
     if not allowed:
-        raise BadInputError(f"{message}: give --allow_missing to score the rest")
+        raise BadInputError(message, remedy="allow_missing")
     logging.warning("%s", message)
 
 
@@ -154,11 +162,10 @@ class BaselinePredictor(Predictor):
             raise BadInputError(f"no baseline {name!r}: the baselines are {', '.join(BASELINES)}")
         if name == "mean_map":
             self._map = _mean_map(training())
+        elif name == "centre":
+            self._map = postprocessing.PEAK * centre_map(_BASELINE_SIZE)
         else:
             self._map = np.full(_BASELINE_SIZE, postprocessing.PEAK, np.float32)
-        if name == "centre":
-            rows, columns = (np.linspace(-0.5, 0.5, side) for side in _BASELINE_SIZE)
-            self._map *= np.exp(-8 * (rows[:, np.newaxis] ** 2 + columns**2)).astype(np.float32)
 
     def frames(self, scored: ScoredVideo) -> Iterator[PredictedFrame]:
         """See `Predictor`."""
@@ -182,5 +189,5 @@ def _mean_map(videos: Sequence[ScoredVideo]) -> np.ndarray:
                 mean += resized / resized.sum()
         total += mean / max(mean.sum(), 1e-12)
     if not total.any():
-        raise BadInputError("baseline:mean_map needs training videos beside the ones that are scored")
+        raise BadInputError("the baseline mean_map needs training videos beside the ones that are scored")
     return (postprocessing.PEAK * total / total.max()).astype(np.float32)

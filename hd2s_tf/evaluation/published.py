@@ -1,51 +1,71 @@
-"""Published scores on test splits, to stand beside ours.
+"""Every value that the paper publishes, to stand beside ours.
 
-Source: as the papers named report them, collected in the tables of Bellitto et al., "Hierarchical Domain-Adapted
-Feature Learning for Video Saliency Prediction", IJCV 2021 (arXiv 2010.01220): DHF1K in its table 1, Hollywood-2 and UCF
-Sports in its table 2, where HD2S is trained on DHF1K only. The values for DHF1K of HD2S, TASED-Net and ACLNet were
-compared with public lists; of table 2 only NSS of HD2S and SIM and NSS of TASED-Net on UCF Sports and SIM of TASED-Net
-on Hollywood-2 could be. Its tables 5 and 7 are not here: no public list has them.
+`published.csv` holds tables 1 to 8 of Bellitto et al., "Hierarchical Domain-Adapted Feature Learning for Video Saliency
+Prediction", IJCV 2021 (arXiv 2010.01220), as columns table, block (a data set, or source -> target), row (a method or
+an arm), metric and value. HD2S, HD2S_DA and HD2S_DSL are three trainings: base, adapted to LEDOV, domain-specific. Of
+table 6 it holds AUC-Judd only. The test split of DHF1K in table 1 is the benchmark's, whose ground truth is not public;
+tables 3 to 7 are on its validation split (videos 601 to 700), and on the test splits of the other sets.
 """
 
-# AUC-Judd, SIM, s-AUC, CC, NSS.
-_METRICS = ("auc_judd", "sim", "s_auc", "cc", "nss")
-_TABLES = {
-    # Table 1.
-    "dhf1k": (
-        ("HD2S (Bellitto et al. 2021)", (0.908, 0.406, 0.700, 0.503, 2.812)),
-        ("UNISAL (Droste et al. 2020)", (0.901, 0.390, 0.691, 0.490, 2.776)),
-        ("TASED-Net (Min and Corso 2019)", (0.895, 0.361, 0.712, 0.470, 2.667)),
-        ("ACLNet (Wang et al. 2018)", (0.890, 0.315, 0.601, 0.434, 2.354)),
-    ),
-    # Table 2.
-    "hollywood2": (
-        # SIM is 0.551 in some lists and 0.558 in others.
-        ("HD2S, trained on DHF1K (Bellitto et al. 2021)", (0.936, None, 0.807, 0.670, 3.352)),
-        ("UNISAL (Droste et al. 2020)", (0.934, 0.542, 0.795, 0.673, 3.901)),
-        ("TASED-Net (Min and Corso 2019)", (0.918, 0.507, 0.768, 0.646, 3.302)),
-        ("ACLNet (Wang et al. 2018)", (0.913, 0.542, 0.757, 0.623, 3.086)),
-    ),
-    # Table 2.
-    "ucf_sports": (
-        ("HD2S, trained on DHF1K (Bellitto et al. 2021)", (0.904, 0.507, 0.768, 0.604, 3.114)),
-        ("UNISAL (Droste et al. 2020)", (0.918, 0.523, 0.775, 0.644, 3.381)),
-        ("TASED-Net (Min and Corso 2019)", (0.899, 0.469, 0.752, 0.582, 2.920)),
-        ("ACLNet (Wang et al. 2018)", (0.897, 0.406, 0.744, 0.510, 2.567)),
-    ),
+import csv
+import dataclasses
+import functools
+import importlib.resources
+
+_FILE = "published.csv"
+# The blocks of tables 1, 2 and 7 that are about a data set, by its normalised name.
+_METHODS = {
+    "dhf1k": (("7", "DHF1K"), ("1", "DHF1K test")),
+    "hollywood2": (("2", "Hollywood2 test"),),
+    "ucfsports": (("2", "UCF Sports test"),),
 }
+# Splits that a published row may stand beside, as names end in them.
+_SPLITS = ("test", "testing", "validation", "val")
 
 
-def scores(dataset: str) -> list[tuple[str, dict[str, float]]]:
-    """Method and scores of a data set, by any spelling of its name; empty if nothing is known of it.
+@dataclasses.dataclass(frozen=True)
+class Row:
+    """A row of a table.
+
+    Attributes:
+      table: its number.
+      block: the data set it is about, or the source and the target.
+      name: of the method or arm.
+      values: by metric.
+    """
+
+    table: str
+    block: str
+    name: str
+    values: dict[str, float]
+
+
+@functools.cache
+def load() -> tuple[Row, ...]:
+    """All rows, in the paper's order."""
+    values: dict[tuple[str, str, str], dict[str, float]] = {}
+    text = importlib.resources.files(__package__).joinpath(_FILE).read_text()
+    for line in csv.DictReader(text.splitlines()):
+        row = values.setdefault((line["table"], line["block"], line["row"]), {})
+        row[line["metric"]] = float(line["value"])
+    return tuple(Row(*place, row) for place, row in values.items())
+
+
+def find(table: str, block: str | None = None) -> list[Row]:
+    """The rows of a table, or of one of its blocks."""
+    return [row for row in load() if row.table == table and block in (None, row.block)]
+
+
+def find_methods(dataset: str, split: str) -> list[Row]:
+    """The rows that may stand beside an evaluation of a data set; none if the paper has none.
 
     Args:
-      dataset: as in "DHF1K", "ucf_sports" or "Hollywood-2 (test)".
+      dataset: by any spelling of its name, with or without a split at its end: "DHF1K", "Hollywood-2 (test)".
+      split: that is scored; a training split has no rows.
     """
-    wanted = "".join(letter for letter in dataset.lower() if letter.isalnum())
-    for name, rows in _TABLES.items():
-        if name.replace("_", "") in wanted:
-            return [
-                (method, {metric: value for metric, value in zip(_METRICS, values, strict=True) if value is not None})
-                for method, values in rows
-            ]
-    return []
+    if split not in _SPLITS:
+        return []
+    name = "".join(letter for letter in dataset.lower() if letter.isalnum())
+    ends = [end for end in _SPLITS if name.endswith(end)]
+    name = name.removesuffix(max(ends, key=len)) if ends else name
+    return [row for table, block in _METHODS.get(name, ()) for row in find(table, block)]

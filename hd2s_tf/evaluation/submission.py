@@ -1,4 +1,4 @@
-"""The folder of maps that the DHF1K benchmark wants: `<method>/<video>/<frame>.png`."""
+"""The folder of maps that the DHF1K benchmark expects: `<method>/<video>/<frame>.png`."""
 
 from collections.abc import Sequence
 

@@ -1,4 +1,4 @@
-"""The scores as files and as a table on the terminal."""
+"""The scores as files and as a table of text."""
 
 import csv
 import gzip
@@ -10,61 +10,53 @@ import numpy as np
 
 from hd2s_tf import files
 from hd2s_tf.evaluation import published
-from hd2s_tf.evaluation.protocol import METRICS
+from hd2s_tf.evaluation.protocol import MEAN_OVER_FRAMES, METRICS
+from hd2s_tf.evaluation.results import Evaluation
 
 METRICS_FILE, PER_VIDEO, PER_FRAME = "metrics.json", "per_video.csv", "per_frame.csv.gz"
-TITLES = {
-    "auc_judd": "AUC-Judd",
-    "sim": "SIM",
-    "s_auc": "s-AUC",
-    "cc": "CC",
-    "nss": "NSS",
-    "kl_divergence": "KL",
-}
 
 
-def write(output_dir: str, written: dict, rows: dict[str, list[dict]]) -> None:
-    """Writes metrics.json, per_video.csv and per_frame.csv.gz.
-
-    Args:
-      output_dir: an existing folder.
-      written: `protocol.summarise`'s result and the settings.
-      rows: the scores of each frame of each video.
-    """
-    per_video = [{"video": name, **values} for name, values in written["videos"].items()]
-    per_frame = [{"video": name, **row} for name, frames in rows.items() for row in frames]
+def write(output_dir: str, evaluation: Evaluation) -> None:
+    """Writes metrics.json, per_video.csv and per_frame.csv.gz to an existing folder."""
+    per_video = [{"video": name, **values} for name, values in evaluation.videos.items()]
+    per_frame = [{"video": name, **row} for name, frames in evaluation.rows.items() for row in frames]
     files.write_bytes(files.join(output_dir, PER_VIDEO), _csv(("video", *METRICS), per_video))
     compressed = gzip.compress(_csv(("video", "frame", *METRICS), per_frame), mtime=0)
     files.write_bytes(files.join(output_dir, PER_FRAME), compressed)
-    kept = {key: value for key, value in written.items() if key != "videos"}
-    text = json.dumps(_without_nan(kept), indent=2, allow_nan=False)
+    text = json.dumps(_without_nan(evaluation.to_json()), indent=2, allow_nan=False)
     files.write_bytes(files.join(output_dir, METRICS_FILE), text.encode() + b"\n")
 
 
-def comparison(written: dict) -> list[tuple[str, dict[str, float | int]]]:
-    """Our scores and published ones of the same data set, as rows of title and scores."""
-    return [
-        ("mean over videos", written["mean_over_videos"]),
-        ("mean over frames", written["mean_over_frames"]),
-        *(published.scores(written["dataset"])),
-    ]
+def compare(evaluation: Evaluation) -> list[tuple[str, dict[str, float]]]:
+    """Rows of title and scores: the set's score, the other mean, and published rows where they are comparable."""
+    means = [("mean over videos", evaluation.mean_over_videos), ("mean over frames", evaluation.mean_over_frames)]
+    subject = evaluation.subject
+    if subject.protocol.headline == MEAN_OVER_FRAMES:
+        means.reverse()
+    if not subject.comparable:
+        return means
+    rows = published.find_methods(subject.dataset, subject.split)
+    return means + [(f"{row.name} (table {row.table}, {row.block})", row.values) for row in rows]
 
 
-def terminal(written: dict) -> str:
-    """The table of `comparison` as text."""
-    lines = [("", *TITLES.values())]
-    for title, values in comparison(written):
-        lines.append((title, *(number(values.get(metric)) for metric in METRICS)))
+def format_table(evaluation: Evaluation) -> str:
+    """The table of `compare` as text."""
+    lines = [("", *(metric.title for metric in METRICS.values()))]
+    for title, values in compare(evaluation):
+        lines.append((title, *(format_score(values.get(metric)) for metric in METRICS)))
     width = max(len(line[0]) for line in lines) + 2
     text = "\n".join(line[0].ljust(width) + "".join(value.rjust(11) for value in line[1:]) for line in lines)
-    undefined = ", ".join(
-        f"{TITLES[metric]} in {count} frames" for metric, count in written["undefined"].items() if count
-    )
-    counts = f"{len(written['videos'])} videos, {written['frames']} frames; undefined: {undefined or 'none'}"
-    return f"{text}\n{counts}"
+    counts = evaluation.subject.count(len(evaluation.rows), evaluation.frames)
+    return f"{text}\n{counts}; undefined: {list_undefined(evaluation) or 'none'}"
 
 
-def number(value: float | None) -> str:
+def list_undefined(evaluation: Evaluation) -> str:
+    """In how many frames which metrics are undefined; empty if none is."""
+    counts = evaluation.undefined.items()
+    return ", ".join(f"{METRICS[metric].title} in {count} frames" for metric, count in counts if count)
+
+
+def format_score(value: float | None) -> str:
     """A score as tables show it."""
     if value is None:
         return ""

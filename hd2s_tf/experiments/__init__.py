@@ -1,1 +1,1 @@
-"""The paper's experiments: which models are trained, on what they are tested, and what came out."""
+"""The paper's experiments: the models to train, the data to test them on, and the results."""

@@ -9,9 +9,8 @@ import ml_collections
 
 from hd2s_tf.errors import BadInputError
 from hd2s_tf.evaluation import published
-from hd2s_tf.models.conspicuity import LEVELS
+from hd2s_tf.models.hd2s import LEVELS
 
-TABLES = ("table3", "table4", "table5", "table6", "table7")
 GENERALISATION, ADAPTATION, TRANSFER = "generalisation", "adaptation", "transfer"
 SINGLE, POOLED, SPECIFIC = "single source", "multi-source", "domain-specific"
 
@@ -23,7 +22,7 @@ class Training:
     Attributes:
       name: of its folder.
       differences: settings and values in place of the recipe's; data is named as in the configuration's domains.
-      start: whose weights it goes on from.
+      start: whose weights it starts from.
     """
 
     name: str
@@ -52,38 +51,46 @@ class Matrix:
     """A table.
 
     Attributes:
-      rising: arms of a group from the worst to the best, as the paper finds them.
+      number: of the paper's table.
+      title: of what it compares.
+      rows: in order.
     """
 
-    name: str
+    number: str
     title: str
     rows: tuple[Row, ...]
-    rising: tuple[str, ...]
 
-    def published(self, row: Row) -> dict[str, float]:
-        """The paper's scores of a row by metric; empty where they are not known.
+    @property
+    def name(self) -> str:
+        """As `TABLES` has it."""
+        return f"table{self.number}"
 
-        Only one kind of row is known from other tables: a model trained on DHF1K and tested elsewhere (table 2).
+    def published_scores(self, row: Row) -> dict[str, float]:
+        """The paper's scores of a row by metric; empty where it has none."""
+        found = [each.values for each in self._blocks(row.group).get(row.group, ()) if each.name == row.arm]
+        return found[0] if found else {}
+
+    def claims(self, group: str, metric: str) -> list[tuple[str, str]]:
+        """Which arm scores higher than which, lower first, by the paper's own values; none without values.
+
+        They are those of the group; for data that the paper does not have, what all its groups agree on. What follows
+        from two others is left out.
         """
-        if self.name == "table5" and row.arm == GENERALISATION and row.training.name == "base_DHF1K":
-            return next((scores for method, scores in published.scores(row.domain) if method.startswith("HD2S")), {})
-        return {}
+        arms = {row.arm for row in self.rows if row.group == group}
+        orders = []
+        for rows in self._blocks(group).values():
+            values = {row.name: row.values[metric] for row in rows if row.name in arms and metric in row.values}
+            orders.append({(low, high) for low in values for high in values if values[low] < values[high]})
+        agreed = set.intersection(*orders) if orders else set()
+        implied = {(low, high) for low, middle in agreed for other, high in agreed if middle == other}
+        return sorted(agreed - implied)
 
-
-def matrix(name: str, settings: ml_collections.ConfigDict) -> Matrix:
-    """Creates a table's matrix.
-
-    Args:
-      name: one of `TABLES`.
-      settings: a configuration as configs/experiments.py makes it.
-
-    Raises:
-      BadInputError: no such table.
-    """
-    makers = {"table3": _table3, "table4": _table4, "table5": _table5, "table6": _table6, "table7": _table7}
-    if name not in makers:
-        raise BadInputError(f"no matrix {name!r}: they are {', '.join(makers)}, figures and all")
-    return makers[name](settings)
+    def _blocks(self, group: str) -> dict[str, list[published.Row]]:
+        """The paper's rows for a group; if there are none, those of all groups of the table."""
+        blocks: dict[str, list[published.Row]] = {}
+        for row in published.find(self.number):
+            blocks.setdefault(row.block.removesuffix(" validation"), []).append(row)
+        return {group: blocks[group]} if group in blocks else blocks
 
 
 def base(domain: str) -> Training:
@@ -101,7 +108,7 @@ def specific(domains: tuple[str, ...]) -> Training:
     """The domain-specific model of several data sets."""
     differences = (
         ("model.preset", "hd2s_dsl"),
-        ("model.domains", domains),
+        ("model.overrides.domains", domains),
         ("data.train", domains),
         ("data.train_domains", domains),
     )
@@ -120,7 +127,7 @@ def _ablated(domain: str, levels: tuple[int, ...], multi_level: bool) -> Trainin
     if levels == LEVELS and multi_level:
         return base(domain)
     name = "_".join(map(str, levels)) + ("_multi_level" if multi_level else "")
-    differences = (("data.train", (domain,)), ("model.levels", levels), ("loss.multi_level", multi_level))
+    differences = (("data.train", (domain,)), ("model.overrides.levels", levels), ("loss.multi_level", multi_level))
     return Training(f"levels_{name}_{domain}", differences)
 
 
@@ -133,7 +140,7 @@ def _table3(settings: ml_collections.ConfigDict) -> Matrix:
         for domain in settings.ablated
         for arm, (levels, multi_level) in arms.items()
     )
-    return Matrix("table3", "Conspicuity networks and the multi-level loss", rows, tuple(arms))
+    return Matrix("3", "Conspicuity networks and the multi-level loss", rows)
 
 
 def _table4(settings: ml_collections.ConfigDict) -> Matrix:
@@ -145,7 +152,7 @@ def _table4(settings: ml_collections.ConfigDict) -> Matrix:
     ]
     rows += [Row(domain, "all", base(domain), domain) for domain in settings.ablated]
     rows.sort(key=lambda row: settings.ablated.index(row.group))
-    return Matrix("table4", "Each conspicuity network alone", tuple(rows), (*arms, "all"))
+    return Matrix("4", "Each conspicuity network alone", tuple(rows))
 
 
 def _table5(settings: ml_collections.ConfigDict) -> Matrix:
@@ -157,10 +164,7 @@ def _table5(settings: ml_collections.ConfigDict) -> Matrix:
             Row(group, ADAPTATION, adapted(source, target), target),
             Row(group, TRANSFER, _transferred(source, target), target),
         ]
-    arms = (GENERALISATION, ADAPTATION, TRANSFER)
-    return Matrix(
-        "table5", "From a source to a target: without, with unlabelled, with labelled target", tuple(rows), arms
-    )
+    return Matrix("5", "From a source to a target: without, with unlabelled, with labelled target", tuple(rows))
 
 
 def _table6(settings: ml_collections.ConfigDict) -> Matrix:
@@ -173,7 +177,7 @@ def _table6(settings: ml_collections.ConfigDict) -> Matrix:
             Row(group, ADAPTATION, adapted(source, target), domain),
         ]
     title = "Adapted to one target, tested on data that neither training has seen"
-    return Matrix("table6", title, tuple(rows), (GENERALISATION, ADAPTATION))
+    return Matrix("6", title, tuple(rows))
 
 
 def _table7(settings: ml_collections.ConfigDict) -> Matrix:
@@ -185,6 +189,22 @@ def _table7(settings: ml_collections.ConfigDict) -> Matrix:
             Row(domain, POOLED, _pooled(domains), domain),
             Row(domain, SPECIFIC, specific(domains), domain, specific=True),
         ]
-    return Matrix(
-        "table7", "One data set, all pooled, all with modules of their own", tuple(rows), (SINGLE, POOLED, SPECIFIC)
-    )
+    return Matrix("7", "One data set, all pooled, all with modules of their own", tuple(rows))
+
+
+TABLES = {"table3": _table3, "table4": _table4, "table5": _table5, "table6": _table6, "table7": _table7}
+
+
+def make_matrix(name: str, settings: ml_collections.ConfigDict) -> Matrix:
+    """Creates a table's matrix.
+
+    Args:
+      name: one of `TABLES`.
+      settings: a configuration as configs/experiments.py makes it.
+
+    Raises:
+      BadInputError: no such table.
+    """
+    if name not in TABLES:
+        raise BadInputError(f"no matrix {name!r}: they are {', '.join(TABLES)}, figures and all")
+    return TABLES[name](settings)

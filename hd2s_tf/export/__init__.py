@@ -1,1 +1,1 @@
-"""SavedModels, and what makes them fast."""
+"""Exports models as SavedModels for TensorFlow Serving."""

@@ -1,4 +1,4 @@
-"""Work ahead of the network and behind it, in threads and by bounded queues, so that memory stays flat."""
+"""Work before and after the network in threads with bounded queues, so that memory stays flat."""
 
 import collections
 import concurrent.futures
@@ -27,11 +27,11 @@ def prefetched(items: Iterable[Item], depth: int) -> Iterator[Item]:
 
 
 class Background:
-    """A context that does work in threads, in the order in which it is given if there is one, and waits at its end.
+    """A context that does work in threads, in the given order if there is one thread, and waits at its end.
 
     Args:
       threads: how many.
-      most: pieces of work that wait or are being done at a time; more make `do` wait.
+      most: pieces of work that wait or run at a time; further ones make `do` wait.
     """
 
     def __init__(self, threads: int, most: int) -> None:
@@ -40,7 +40,7 @@ class Background:
         self._pending: collections.deque[concurrent.futures.Future] = collections.deque()
 
     def do(self, work: Callable, *arguments: object) -> None:
-        """Has work done; raises what earlier work raised."""
+        """Hands work to the threads; raises what earlier work raised."""
         if len(self._pending) >= self._most:
             self._pending.popleft().result()
         self._pending.append(self._pool.submit(work, *arguments))

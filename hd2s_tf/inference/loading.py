@@ -15,7 +15,7 @@ def load_predict_fn(
     preset: str | None = None,
     domain: str | None = None,
     precision: str = "auto",
-    connection: Connection = Connection(),  # noqa: B008
+    connection: Connection = Connection(),
 ) -> PredictFn:
     """Creates a `PredictFn`.
 

@@ -77,7 +77,7 @@ class ServedModel:
       BadInputError: a target of another form, or files of certificates that cannot be read.
     """
 
-    def __init__(self, target: str, connection: Connection = Connection(), version: int | None = None) -> None:  # noqa: B008
+    def __init__(self, target: str, connection: Connection = Connection(), version: int | None = None) -> None:
         match = re.fullmatch(r"(?:grpc://)?([^/\s]+:\d+)/([^/\s]+)", target)
         if not match:
             raise BadInputError(f"{target}: a served model is named as grpc://host:port/name")
@@ -244,7 +244,7 @@ class RemotePredictFn(PredictFn):
       RunError: no answer.
     """
 
-    def __init__(self, target: str, domain: str | None = None, connection: Connection = Connection()) -> None:  # noqa: B008
+    def __init__(self, target: str, domain: str | None = None, connection: Connection = Connection()) -> None:
         self._model = ServedModel(target, connection)
         super().__init__(dataclasses.replace(self._model.info, domain=domain))
         self._model.domain_input(domain)

@@ -60,7 +60,7 @@ class Options:
 def predict_to_folder(
     input_path: str,
     output_dir: str,
-    options: Options = Options(),  # noqa: B008
+    options: Options = Options(),
     *,
     weights: str = "auto",
     preset: str | None = None,
@@ -90,7 +90,7 @@ def predict_source(
     predict_fn: PredictFn,
     source: video.FrameSource,
     output_dir: str,
-    options: Options = Options(),  # noqa: B008
+    options: Options = Options(),
 ) -> dict:
     """The same with a network and frames that are open already; what is in the folder is replaced."""
     _prepare_output(output_dir, {MAPS: options.maps, CONSPICUITY: options.conspicuity})

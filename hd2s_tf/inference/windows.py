@@ -65,7 +65,7 @@ def windows(frames: Iterable[np.ndarray], clip_frames: int, stride: int = 1) -> 
         held.append(image)
         count += 1
         while predicted < count and ready(predicted, ended=False):
-            # As far as it reaches, the window lies within the frames read, so that no reflection is involved.
+            # The window lies within the frames read so far, so nothing is reflected.
             yield window(predicted, max(count, predicted + clip_frames))
             predicted += stride
     if not count:

@@ -1,12 +1,11 @@
-"""Unsupervised domain adaptation by gradient reversal (section 3.2, equations 2-5; Ganin and Lempitsky, 2015)."""
-
-import dataclasses
+"""Unsupervised domain adaptation by gradient reversal (section 3.5; Ganin and Lempitsky, 2015)."""
 
 import keras
 import tensorflow as tf
 from keras import layers
 
-from hd2s_tf.models.layers import Normalization
+from hd2s_tf.models.layers import Block
+from hd2s_tf.models.normalization import UNITS, Normalization
 
 # For each conspicuity level: widths of the 1x1 convolutions and of the hidden dense layers.
 CLASSIFIERS = {
@@ -20,7 +19,7 @@ DROPOUT = 0.5
 
 @tf.custom_gradient
 def reverse_gradient(features: tf.Tensor, reversal: tf.Tensor) -> tuple:
-    """Passes the features on and multiplies their gradient by minus lambda (equation 4).
+    """Passes the features on and multiplies their gradient by minus lambda (section 3.5).
 
     Args:
       features: any shape and type.
@@ -34,12 +33,16 @@ def reverse_gradient(features: tf.Tensor, reversal: tf.Tensor) -> tuple:
 
 
 def reversal_schedule(progress: tf.Tensor) -> tf.Tensor:
-    """Lambda = 2 / (1 + exp(-10 p)) - 1 for the progress p of training from 0 to 1 (equation 5)."""
+    """Lambda = 2 / (1 + exp(-10 p)) - 1 for the progress p of training (equation 4).
+
+    Args:
+      progress: p, the share of the training's steps that are done, from 0 to 1 (equation 5).
+    """
     return 2.0 / (1.0 + tf.exp(-10.0 * tf.cast(progress, tf.float32))) - 1.0
 
 
 @keras.saving.register_keras_serializable("hd2s")
-class DomainClassifier(layers.Layer):
+class DomainClassifier(Block):
     """Tells source from target by one level's features, whose gradient it reverses.
 
     Call with features [B,h,w,C] after temporal reduction and lambda, a scalar; returns log-probabilities float32 [B,2]
@@ -47,21 +50,20 @@ class DomainClassifier(layers.Layer):
 
     Args:
       level: 1 (shallow) to 4 (deep), a key of `CLASSIFIERS`.
-      normalization: of its convolutions and dense layers.
-      seed: of its dropout.
+      normalization_settings: of its convolutions and dense layers.
+      seed: of its dropout; every level and layer draws numbers of its own.
     """
 
     def __init__(
         self,
         level: int,
-        normalization: Normalization | dict = Normalization(epsilon=1e-5, momentum=0.9),  # noqa: B008
+        normalization_settings: Normalization | dict = UNITS,
         seed: int = 0,
         **kwargs,
     ) -> None:
-        super().__init__(**kwargs)
-        if isinstance(normalization, dict):
-            normalization = Normalization(**normalization)
-        self.level, self.normalization_settings, self.seed = level, normalization, seed
+        super().__init__(normalization_settings, **kwargs)
+        self.level, self.seed = level, seed
+        normalization = self.normalization_settings
         convolution_widths, dense_widths = CLASSIFIERS[level]
         self.convolutions, self.convolution_normalizations = [], []
         for number, width in enumerate(convolution_widths, 1):
@@ -72,14 +74,12 @@ class DomainClassifier(layers.Layer):
             self.denses.append(layers.Dense(width, name=f"dense{number}"))
             self.dense_normalizations.append(normalization.layer(f"dense{number}_normalization"))
             rate = DROPOUT if number > 1 else 0.0
-            self.dropouts.append(layers.Dropout(rate, seed=seed + number, name=f"dense{number}_dropout"))
+            # Classifiers have at most nine dense layers, and a run's seed moves all of them.
+            own_seed = 100 * seed + 10 * level + number
+            self.dropouts.append(layers.Dropout(rate, seed=own_seed, name=f"dense{number}_dropout"))
         self.to_domains = layers.Dense(2, name="to_domains")
 
-    def build(self, *_: tuple) -> None:
-        """Creates nothing: its layers are built when it is first called."""
-
     def call(self, features: tf.Tensor, reversal: tf.Tensor, training: bool = False) -> tf.Tensor:
-        """Classifies; see the class."""
         features = reverse_gradient(features, reversal)
         for convolution, normalization in zip(self.convolutions, self.convolution_normalizations, strict=True):
             features = tf.nn.relu(normalization(convolution(features), training=training))
@@ -92,10 +92,4 @@ class DomainClassifier(layers.Layer):
         return tf.nn.log_softmax(tf.cast(self.to_domains(values), tf.float32))
 
     def get_config(self) -> dict:
-        """The constructor's arguments."""
-        return {
-            **super().get_config(),
-            "level": self.level,
-            "normalization": dataclasses.asdict(self.normalization_settings),
-            "seed": self.seed,
-        }
+        return {**super().get_config(), "level": self.level, "seed": self.seed}

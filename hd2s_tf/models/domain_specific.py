@@ -1,4 +1,4 @@
-"""What a domain-specific model keeps apart for every data set: normalisation, priors, fusion and smoothing.
+"""What a domain-specific model keeps apart for every data set beside normalisation: priors, fusion, smoothing.
 
 The variables of all domains are stacked along their first axis, `[domains, ...]`, and each example picks its row by its
 int32 domain. At inference one batch may mix domains; in training all examples of a batch share one, so that batch
@@ -13,61 +13,6 @@ import tensorflow as tf
 from keras import layers
 
 
-@keras.saving.register_keras_serializable("hd2s")
-class DomainBatchNormalization(layers.Layer):
-    """Batch normalisation whose scale, offset and running statistics belong to the domain (section 3.3).
-
-    Call with features [B,...,C] and domain int32 [B]; returns features of the same shape and type. With `training` the
-    statistics are those of the batch, over all replicas, and only the row of `domain[0]` is updated.
-    """
-
-    def __init__(self, domains: int, momentum: float = 0.99, epsilon: float = 1e-5, **kwargs) -> None:
-        super().__init__(**kwargs)
-        self.domains = domains
-        self.momentum = momentum
-        self.epsilon = epsilon
-
-    def build(self, features_shape: tuple, *_: tuple) -> None:
-        """Creates gamma, beta and the running statistics, float32 [domains, C] each."""
-        shape = (self.domains, features_shape[-1])
-        self.gamma = self.add_weight(shape=shape, initializer="ones", name="gamma", autocast=False, dtype="float32")
-        self.beta = self.add_weight(shape=shape, initializer="zeros", name="beta", autocast=False, dtype="float32")
-        statistics = {"shape": shape, "trainable": False, "autocast": False, "dtype": "float32", "aggregation": "mean"}
-        self.moving_mean = self.add_weight(initializer="zeros", name="moving_mean", **statistics)
-        self.moving_variance = self.add_weight(initializer="ones", name="moving_variance", **statistics)
-
-    def call(self, features: tf.Tensor, domain: tf.Tensor, training: bool = False) -> tf.Tensor:
-        """Normalises; see the class."""
-        values = tf.cast(features, tf.float32)
-        row_shape = [-1] + [1] * (len(features.shape) - 2) + [features.shape[-1]]
-        rows = [tf.gather(tf.convert_to_tensor(variable), domain) for variable in (self.gamma, self.beta)]
-        gamma, beta = (tf.reshape(row, row_shape) for row in rows)
-        if training and self.trainable:
-            axes = list(range(len(features.shape) - 1))
-            mean, variance = keras.ops.moments(values, axes, synchronized=True)
-            self._update(domain[0], mean, variance)
-        else:
-            rows = [tf.gather(tf.convert_to_tensor(v), domain) for v in (self.moving_mean, self.moving_variance)]
-            mean, variance = (tf.reshape(row, row_shape) for row in rows)
-        factor = gamma * tf.math.rsqrt(variance + self.epsilon)
-        return tf.cast(values * factor + (beta - mean * factor), features.dtype)
-
-    def _update(self, domain: tf.Tensor, mean: tf.Tensor, variance: tf.Tensor) -> None:
-        active = tf.one_hot(domain, self.domains)[:, tf.newaxis]
-        for moving, value in ((self.moving_mean, mean), (self.moving_variance, variance)):
-            moved = moving * self.momentum + value * (1.0 - self.momentum)
-            moving.assign(tf.where(active > 0, moved, moving))
-
-    def get_config(self) -> dict:
-        """The constructor's arguments."""
-        return {
-            **super().get_config(),
-            "domains": self.domains,
-            "momentum": self.momentum,
-            "epsilon": self.epsilon,
-        }
-
-
 def _initial_priors() -> np.ndarray:
     """The 16 priors before training, [16, y/x, mean/log sigma]: a grid of nine, rows, columns and the whole image."""
     quarters = (0.25, 0.5, 0.75)
@@ -80,7 +25,7 @@ def _initial_priors() -> np.ndarray:
 
 @keras.saving.register_keras_serializable("hd2s")
 class GaussianPriors(layers.Layer):
-    """Learned Gaussian maps of every domain, concatenated to features (section 3.3).
+    """Learned Gaussian maps of every domain, concatenated to features (section 3.6).
 
     Call with features [B,H,W,C] and domain int32 [B]; returns [B,H,W,C+16]. A map is
     6 exp(-((y - mu_y) / s_y)^2 / 2) exp(-((x - mu_x) / s_x)^2 / 2) with y and x from 0 to 1 over the image.
@@ -93,7 +38,7 @@ class GaussianPriors(layers.Layer):
         self.domains = domains
 
     def build(self, *_: tuple) -> None:
-        """Creates `gaussians`, float32 [domains, 16, 2 (y, x), 2 (mean, log sigma)]."""
+        # [domains, 16, 2 (y, x), 2 (mean, log sigma)]
         initial = np.tile(_initial_priors(), (self.domains, 1, 1, 1))
         self.gaussians = self.add_weight(
             shape=initial.shape,
@@ -115,18 +60,16 @@ class GaussianPriors(layers.Layer):
         return self.AMPLITUDE * vertical[:, :, tf.newaxis] * horizontal[:, tf.newaxis]
 
     def call(self, features: tf.Tensor, domain: tf.Tensor) -> tf.Tensor:
-        """Concatenates the maps; see the class."""
         maps = self.maps(features.shape[1:3], domain)
         return tf.concat([features, tf.cast(maps, features.dtype)], -1)
 
     def get_config(self) -> dict:
-        """The constructor's arguments."""
         return {**super().get_config(), "domains": self.domains}
 
 
 @keras.saving.register_keras_serializable("hd2s")
 class DomainFusion(layers.Layer):
-    """A 1x1 convolution to one channel with weights of its own for every domain (section 3.3).
+    """A 1x1 convolution to one channel with weights of its own for every domain (section 3.6).
 
     Call with maps [B,H,W,C] and domain int32 [B]; returns logits [B,H,W]. `domains=1` is the plain fusion, whatever the
     domain.
@@ -142,7 +85,6 @@ class DomainFusion(layers.Layer):
         self.domains = domains
 
     def build(self, maps_shape: tuple, *_: tuple) -> None:
-        """Creates `kernel` [domains, C] and `bias` [domains], float32."""
         channels = maps_shape[-1]
         self.kernel = self.add_weight(
             shape=(self.domains, channels),
@@ -160,7 +102,6 @@ class DomainFusion(layers.Layer):
         )
 
     def call(self, maps: tf.Tensor, domain: tf.Tensor) -> tf.Tensor:
-        """Weighs the maps; see the class."""
         if self.domains == 1:
             domain = tf.zeros_like(domain)
         kernel = tf.gather(tf.convert_to_tensor(self.kernel), domain)
@@ -168,13 +109,12 @@ class DomainFusion(layers.Layer):
         return tf.einsum("bhwc,bc->bhw", tf.cast(maps, tf.float32), kernel) + bias[:, tf.newaxis, tf.newaxis]
 
     def get_config(self) -> dict:
-        """The constructor's arguments."""
         return {**super().get_config(), "domains": self.domains}
 
 
 @keras.saving.register_keras_serializable("hd2s")
 class GaussianSmoothing(layers.Layer):
-    """Smooths maps by a Gaussian whose sigma, in pixels, is learned for every domain (section 3.3).
+    """Smooths maps by a Gaussian whose sigma, in pixels, is learned for every domain (section 3.6).
 
     Call with maps float32 [B,H,W] and domain int32 [B]; returns the same shape. The kernel has ceil(6 max_sigma)
     positions a side, one more if that is even, sums to one, and sees zeros outside the map. Since it is the product of
@@ -192,7 +132,6 @@ class GaussianSmoothing(layers.Layer):
         return math.ceil(6 * self.max_sigma) // 2
 
     def build(self, *_: tuple) -> None:
-        """Creates `sigma`, float32 [domains], in pixels, at half of `max_sigma`."""
         self.sigma = self.add_weight(
             shape=(self.domains,),
             initializer=keras.initializers.Constant(self.max_sigma / 2),
@@ -208,7 +147,6 @@ class GaussianSmoothing(layers.Layer):
         return tf.nn.softmax(-0.5 * tf.square(offsets / sigma))
 
     def call(self, maps: tf.Tensor, domain: tf.Tensor) -> tf.Tensor:
-        """Smooths; see the class."""
         kernel = self.kernel(domain)
         vertical, horizontal = (self._matrix(kernel, length) for length in maps.shape[1:3])
         return tf.matmul(tf.matmul(vertical, maps), horizontal, transpose_b=True)
@@ -221,5 +159,4 @@ class GaussianSmoothing(layers.Layer):
         return band * inside.astype(np.float32)
 
     def get_config(self) -> dict:
-        """The constructor's arguments."""
         return {**super().get_config(), "domains": self.domains, "max_sigma": self.max_sigma}

@@ -9,10 +9,11 @@ import tensorflow as tf
 
 from hd2s_tf.errors import BadInputError
 from hd2s_tf.models import weight_files
-from hd2s_tf.models.conspicuity import ENDPOINT_OF_LEVEL, LEVELS, ConspicuityNetwork, DecoderNormalization
+from hd2s_tf.models.conspicuity import ConspicuityNetwork
 from hd2s_tf.models.domain_adaptation import DomainClassifier
 from hd2s_tf.models.domain_specific import DomainFusion, GaussianPriors, GaussianSmoothing
-from hd2s_tf.models.layers import Normalization, TemporalReduction
+from hd2s_tf.models.layers import TemporalReduction
+from hd2s_tf.models.normalization import DOMAINS, ENCODER, UNITS, Normalization
 from hd2s_tf.models.presets import (
     ARGUMENTS,
     CLIP_FRAMES,
@@ -24,6 +25,10 @@ from hd2s_tf.models.presets import (
     SMOOTHING_SIGMA,
 )
 from hd2s_tf.models.s3d import S3D, SIZE_DIVISOR, TEMPORAL_STRIDES
+
+# Conspicuity networks count from 1 (shallow) to 4 (deep) and decode endpoints 2 to 5.
+LEVELS = (1, 2, 3, 4)
+ENDPOINT_OF_LEVEL = {level: f"endpoint{level + 1}" for level in LEVELS}
 
 
 @keras.saving.register_keras_serializable("hd2s")
@@ -52,6 +57,7 @@ class HD2S(keras.Model):
       folded: whether batch normalisation is part of the convolutions (for inference only).
       smoothing_sigma: of the Gaussian filter that follows the network (not part of it), in pixels; it is 0 for a model
         that smooths by itself.
+      seed: of all dropout; each layer draws numbers of its own.
 
     Raises:
       ValueError: an argument or a clip's size that does not fit; the message says what would.
@@ -70,6 +76,7 @@ class HD2S(keras.Model):
         recompute: bool = False,
         folded: bool = False,
         smoothing_sigma: float = SMOOTHING_SIGMA,
+        seed: int = 0,
         **kwargs,
     ) -> None:
         super().__init__(**kwargs)
@@ -83,28 +90,27 @@ class HD2S(keras.Model):
         self.dropout = dropout
         self.recompute = recompute
         self.folded = folded
+        self.seed = seed
         self._check_arguments()
         self.smoothing_sigma = 0.0 if "smoothing" in self.own_modules else smoothing_sigma
 
         count = len(self.domains)
-        encoder_normalization = self._normalization()
+        plain = self._settings(ENCODER)
         last = ENDPOINT_OF_LEVEL[self.levels[-1]]
-        self.encoder = S3D(width_multiplier, encoder_normalization, last, recompute, name="encoder")
+        self.encoder = S3D(width_multiplier, plain, last, recompute, name="encoder")
         self.temporal_reductions, self.priors, self.classifiers, self.conspicuity_networks = [], [], [], []
         for level in self.levels:
             steps = int(math.log2(clip_frames // TEMPORAL_STRIDES[ENDPOINT_OF_LEVEL[level]]))
-            self.temporal_reductions.append(
-                TemporalReduction(steps, encoder_normalization, name=f"temporal_reduction{level}")
-            )
+            self.temporal_reductions.append(TemporalReduction(steps, plain, name=f"temporal_reduction{level}"))
             if adaptation:
-                normalization = dataclasses.replace(self._normalization(1e-5, 0.9), folded=False)
-                self.classifiers.append(DomainClassifier(level, normalization, name=f"domain_classifier{level}"))
+                settings = dataclasses.replace(self._settings(UNITS), folded=False)
+                self.classifiers.append(DomainClassifier(level, settings, seed, name=f"domain_classifier{level}"))
             if "priors" in self.own_modules:
                 self.priors.append(GaussianPriors(count, name=f"priors{level}"))
             self.conspicuity_networks.append(
-                ConspicuityNetwork(level, width_multiplier, self._decoder_normalization(), name=f"conspicuity{level}")
+                ConspicuityNetwork(level, width_multiplier, *self._decoder_settings(), name=f"conspicuity{level}")
             )
-        self.feature_dropout = keras.layers.SpatialDropout2D(dropout, name="feature_dropout")
+        self.feature_dropout = keras.layers.SpatialDropout2D(dropout, seed=seed, name="feature_dropout")
         self.fusion = DomainFusion(count if "fusion" in self.own_modules else 1, name="fusion")
         self.smoothing = GaussianSmoothing(count, name="smoothing") if "smoothing" in self.own_modules else None
 
@@ -130,14 +136,16 @@ class HD2S(keras.Model):
         """The `domain_modules` of a model with domains; none without."""
         return self.domain_modules if self.domains else ()
 
-    def _normalization(self, epsilon: float = 1e-3, momentum: float = 0.999, domains: int = 0) -> Normalization:
-        return Normalization(epsilon, self.momentum or momentum, domains, self.folded)
+    def _settings(self, published: Normalization, domains: int = 0) -> Normalization:
+        momentum = published.momentum if self.momentum is None else self.momentum
+        return dataclasses.replace(published, momentum=momentum, domains=domains, folded=self.folded)
 
-    def _decoder_normalization(self) -> DecoderNormalization:
+    def _decoder_settings(self) -> tuple[Normalization, Normalization]:
+        """Of the plain convolutions and of the depthwise-separable units."""
         if "normalization" in self.own_modules:
-            specific = self._normalization(1e-5, 0.99, len(self.domains))
-            return DecoderNormalization(specific, specific)
-        return DecoderNormalization(self._normalization(), self._normalization(1e-5, 0.9))
+            specific = self._settings(DOMAINS, len(self.domains))
+            return specific, specific
+        return self._settings(ENCODER), self._settings(UNITS)
 
     @classmethod
     def from_weights(cls, weights: str = weight_files.AUTO, preset: str | None = None) -> "HD2S":
@@ -192,10 +200,10 @@ class HD2S(keras.Model):
         self(inputs)
 
     def build(self, *_: tuple) -> None:
-        """Creates nothing: its layers are built when it is first called."""
+        # Its layers are built when it is first called.
+        pass
 
     def call(self, inputs: dict[str, tf.Tensor], training: bool = False) -> dict[str, tf.Tensor]:
-        """Predicts; see the class."""
         features = self.level_features(inputs["clip"], training)
         outputs = self.decode(features, self._domain(inputs), training)
         if self.adaptation:
@@ -259,5 +267,4 @@ class HD2S(keras.Model):
             raise ValueError(f"the clip is {size[0]}x{size[1]}: height and width must be multiples of {SIZE_DIVISOR}")
 
     def get_config(self) -> dict:
-        """The constructor's arguments."""
         return {**super().get_config(), **{name: getattr(self, name) for name in ARGUMENTS}}

@@ -1,8 +1,7 @@
-"""Convolutions whose gradient by the kernel is a matrix product for every position of the kernel, on processors.
+"""Convolutions that compute the gradient with respect to the kernel as one matrix product per kernel position.
 
-There oneDNN's own gradient takes 1.3 to 5 times as long for 32 channels or more, most of all for long kernels over time
-with strides. For fewer channels TensorFlow's own is as fast or faster and stays, so does that of GPUs, where the
-products were not tried.
+oneDNN's own gradient takes 1.3 to 5 times as long from 32 channels up, most of all for long strided kernels over time.
+Below that, and on GPUs, where the products were not tried, TensorFlow's gradient is kept.
 """
 
 import itertools
@@ -17,11 +16,11 @@ _CHANNELS = 32
 def kernel_gradient(
     features: tf.Tensor, upstream: tf.Tensor, kernel_size: tuple[int, ...], strides: tuple[int, ...]
 ) -> tf.Tensor:
-    """The gradient of a convolution without padding by its kernel.
+    """The gradient of a convolution without padding with respect to its kernel.
 
     Args:
       features: what is convolved, [B,(T,)H,W,C].
-      upstream: the gradient by the convolution's result, [B,(T',)H',W',K].
+      upstream: the gradient with respect to the convolution's result, [B,(T',)H',W',K].
       kernel_size: of each axis between batch and channels.
       strides: of the same axes; all but the first must be 1.
 
@@ -41,9 +40,9 @@ def kernel_gradient(
 
 
 def _phases(features: tf.Tensor, stride: int) -> list[tf.Tensor]:
-    """Features split along their first axis after the batch into every `stride`-th, from each start.
+    """Every `stride`-th of the features along the first axis after the batch, from each of the `stride` starts.
 
-    By slices of whole rows, since a slice with a stride copies number by number.
+    Slices of whole rows make them: a strided slice copies one number at a time.
     """
     if stride == 1:
         return [features]
@@ -58,10 +57,9 @@ def _phases(features: tf.Tensor, stride: int) -> list[tf.Tensor]:
 
 
 class _TrainedByMatrixProducts:
-    """What both kinds of convolution have in common; comes before Keras' layer among the bases."""
+    """What both convolutions have in common; it stands before Keras' layer among the bases."""
 
     def call(self, features: tf.Tensor, training: bool = False) -> tf.Tensor:
-        """Convolves; see Keras' layer."""
         if not training or self.use_bias or not self._fits(features):
             return super().call(features)
         kernel = tf.convert_to_tensor(self.kernel)
@@ -80,11 +78,11 @@ def _convolved(layer: layers.Layer, features: tf.Tensor, kernel: tf.Tensor) -> t
     @tf.custom_gradient
     def convolve(features: tf.Tensor, kernel: tf.Tensor) -> tuple:
         def gradient(upstream: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-            by_features = transposed(
+            features_gradient = transposed(
                 upstream, kernel, tf.shape(features), (1, *layer.strides, 1), layer.padding.upper()
             )
             padded = tf.pad(features, [(0, 0), *((side, side) for side in sides), (0, 0)])
-            return by_features, kernel_gradient(padded, upstream, layer.kernel_size, layer.strides)
+            return features_gradient, kernel_gradient(padded, upstream, layer.kernel_size, layer.strides)
 
         return layer.convolution_op(features, kernel), gradient
 
@@ -92,8 +90,8 @@ def _convolved(layer: layers.Layer, features: tf.Tensor, kernel: tf.Tensor) -> t
 
 
 class Convolution2D(_TrainedByMatrixProducts, layers.Conv2D):
-    """Convolution of [B,H,W,C], see the module."""
+    """Convolution of [B,H,W,C]; see the module."""
 
 
 class Convolution3D(_TrainedByMatrixProducts, layers.Conv3D):
-    """Convolution of [B,T,H,W,C], see the module."""
+    """Convolution of [B,T,H,W,C]; see the module."""

@@ -1,47 +1,26 @@
 """Convolution units, the inception block and the temporal reduction, each with batch normalisation and ReLU.
 
+An attribute that holds a layer has the name under which weight files know that layer: it stays as it is.
+
 Strided windows are padded by hand with the same amount on both sides: `same` padding puts the odd row last, the
 published network puts it first. Units can also be built without batch normalisation and with a bias instead, which is
 what the normalised ones are folded into for inference.
 """
 
 import dataclasses
+from collections.abc import Sequence
 
 import keras
 import tensorflow as tf
 from keras import layers
 
-from hd2s_tf.models.domain_specific import DomainBatchNormalization
 from hd2s_tf.models.kernel_gradient import Convolution2D, Convolution3D
-from hd2s_tf.models.normalization import BatchNormalization, in_four_axes
+from hd2s_tf.models.normalization import ENCODER, Normalization, in_four_axes
 
 
-@dataclasses.dataclass(frozen=True)
-class Normalization:
-    """What follows a convolution.
-
-    Attributes:
-      epsilon: added to the variance.
-      momentum: share of the running statistics that a training step keeps.
-      domains: data sets with a normalisation of their own; 0 when all share one.
-      folded: the normalisation is part of the convolution, which has a bias then; domains are never folded.
-    """
-
-    epsilon: float = 1e-3
-    momentum: float = 0.999
-    domains: int = 0
-    folded: bool = False
-
-    @property
-    def in_convolution(self) -> bool:
-        """Whether the convolution has a bias and no layer follows it."""
-        return self.folded and not self.domains
-
-    def layer(self, name: str) -> layers.Layer:
-        """The layer that follows the convolution."""
-        if self.domains:
-            return DomainBatchNormalization(self.domains, momentum=self.momentum, epsilon=self.epsilon, name=name)
-        return BatchNormalization(momentum=self.momentum, epsilon=self.epsilon, name=name)
+def scaled_width(width: int, multiplier: float) -> int:
+    """A layer's width times the multiplier, rounded to a multiple of eight, which vector units like."""
+    return width if multiplier == 1.0 else max(8, 8 * round(width * multiplier / 8))
 
 
 def pad(features: tf.Tensor, amounts: tuple[int, ...], training: bool = False) -> tf.Tensor:
@@ -78,8 +57,26 @@ def max_of_neighbours(features: tf.Tensor) -> tf.Tensor:
     return tf.reshape(tf.nn.max_pool2d(rows, (3, 1), 1, "SAME"), (-1, length, height, width, channels))
 
 
+class Block(layers.Layer):
+    """A layer made of others, which are built when it is first called.
+
+    Args:
+      normalization_settings: of its convolutions.
+    """
+
+    def __init__(self, normalization_settings: Normalization | dict = ENCODER, **kwargs) -> None:
+        super().__init__(**kwargs)
+        self.normalization_settings = Normalization.revived(normalization_settings)
+
+    def build(self, *_: tuple) -> None:
+        pass
+
+    def get_config(self) -> dict:
+        return {**super().get_config(), "normalization_settings": dataclasses.asdict(self.normalization_settings)}
+
+
 @keras.saving.register_keras_serializable("hd2s")
-class ConvolutionUnit(layers.Layer):
+class ConvolutionUnit(Block):
     """Convolution, normalisation, ReLU, in two or three dimensions.
 
     Call with features [B,(T,)H,W,C] and, where the normalisation has domains, domain int32 [B]; returns
@@ -91,17 +88,15 @@ class ConvolutionUnit(layers.Layer):
         filters: int,
         kernel_size: tuple[int, ...],
         strides: tuple[int, ...] | None = None,
-        normalization: Normalization | dict = Normalization(),  # noqa: B008
+        normalization_settings: Normalization | dict = ENCODER,
         depthwise: bool = False,
         **kwargs,
     ) -> None:
-        super().__init__(**kwargs)
+        super().__init__(normalization_settings, **kwargs)
+        normalization = self.normalization_settings
         self.filters = filters
         self.kernel_size = tuple(kernel_size)
         self.strides = tuple(strides or (1,) * len(self.kernel_size))
-        if isinstance(normalization, dict):
-            normalization = Normalization(**normalization)
-        self.normalization_settings = normalization
         self.depthwise = depthwise
         self._pads = max(self.strides) > 1
         common = {
@@ -117,11 +112,7 @@ class ConvolutionUnit(layers.Layer):
             self.convolution = kind(filters, self.kernel_size, kernel_initializer="he_normal", **common)
         self.normalization = None if normalization.in_convolution else normalization.layer("normalization")
 
-    def build(self, *_: tuple) -> None:
-        """Creates nothing: its layers are built when it is first called."""
-
     def call(self, features: tf.Tensor, domain: tf.Tensor | None = None, training: bool = False) -> tf.Tensor:
-        """Applies the unit; see the class."""
         if self._pads:
             features = pad(features, tuple(side // 2 for side in self.kernel_size), training)
         settings = {} if self.depthwise else {"training": training}
@@ -149,19 +140,17 @@ class ConvolutionUnit(layers.Layer):
         return tf.reshape(rows, tf.shape(features))
 
     def get_config(self) -> dict:
-        """The constructor's arguments."""
         return {
             **super().get_config(),
             "filters": self.filters,
             "kernel_size": self.kernel_size,
             "strides": self.strides,
-            "normalization": dataclasses.asdict(self.normalization_settings),
             "depthwise": self.depthwise,
         }
 
 
 @keras.saving.register_keras_serializable("hd2s")
-class SeparableConvolution(layers.Layer):
+class SeparableConvolution(Block):
     """A convolution over space, then one over time, each a `ConvolutionUnit` (the S3D paper's "sep-conv").
 
     Call with features [B,T,H,W,C]; returns [B,T/stride,H/stride,W/stride,filters].
@@ -172,76 +161,55 @@ class SeparableConvolution(layers.Layer):
         filters: int,
         size: int,
         stride: int = 1,
-        normalization: Normalization | dict = Normalization(),
-        **kwargs,  # noqa: B008
+        normalization_settings: Normalization | dict = ENCODER,
+        **kwargs,
     ) -> None:
-        super().__init__(**kwargs)
-        if isinstance(normalization, dict):
-            normalization = Normalization(**normalization)
-        self.filters, self.size, self.stride, self.normalization_settings = filters, size, stride, normalization
-        self.spatial = ConvolutionUnit(
-            filters, (1, size, size), (1, stride, stride), normalization=normalization, name="spatial"
-        )
-        self.temporal = ConvolutionUnit(
-            filters, (size, 1, 1), (stride, 1, 1), normalization=normalization, name="temporal"
-        )
-
-    def build(self, *_: tuple) -> None:
-        """Creates nothing: its layers are built when it is first called."""
+        super().__init__(normalization_settings, **kwargs)
+        settings = self.normalization_settings
+        self.filters, self.size, self.stride = filters, size, stride
+        self.spatial = ConvolutionUnit(filters, (1, size, size), (1, stride, stride), settings, name="spatial")
+        self.temporal = ConvolutionUnit(filters, (size, 1, 1), (stride, 1, 1), settings, name="temporal")
 
     def call(self, features: tf.Tensor, training: bool = False) -> tf.Tensor:
-        """Applies both; see the class."""
         return self.temporal(self.spatial(features, training=training), training=training)
 
     def get_config(self) -> dict:
-        """The constructor's arguments."""
-        return {
-            **super().get_config(),
-            "filters": self.filters,
-            "size": self.size,
-            "stride": self.stride,
-            "normalization": dataclasses.asdict(self.normalization_settings),
-        }
+        return {**super().get_config(), "filters": self.filters, "size": self.size, "stride": self.stride}
 
 
 @keras.saving.register_keras_serializable("hd2s")
-class InceptionBlock(layers.Layer):
+class InceptionBlock(Block):
     """Four branches side by side: 1x1; 1x1 and sep-conv 3 (twice, with widths of their own); pooling and 1x1.
 
     Call with features [B,T,H,W,C]; returns [B,T,H,W,sum of the branches' widths].
 
     Args:
-      widths: (branch 0, branch 1 reduction, branch 1, branch 2 reduction, branch 2, branch 3).
-      normalization: of every convolution.
+      widths: of each branch's convolutions, `((direct,), (reduction, width), (reduction, width), (pooled,))`.
+      normalization_settings: of every convolution.
     """
 
     def __init__(
         self,
-        widths: tuple[int, int, int, int, int, int],
-        normalization: Normalization | dict = Normalization(),
-        **kwargs,  # noqa: B008
+        widths: Sequence[Sequence[int]],
+        normalization_settings: Normalization | dict = ENCODER,
+        **kwargs,
     ) -> None:
-        super().__init__(**kwargs)
-        if isinstance(normalization, dict):
-            normalization = Normalization(**normalization)
-        self.widths, self.normalization_settings = tuple(widths), normalization
-        direct, reduction1, branch1, reduction2, branch2, pooled = self.widths
+        super().__init__(normalization_settings, **kwargs)
+        settings = self.normalization_settings
+        self.widths = tuple(tuple(branch) for branch in widths)
+        (direct,), (reduction1, branch1), (reduction2, branch2), (pooled,) = self.widths
 
         def point(filters: int, name: str) -> ConvolutionUnit:
-            return ConvolutionUnit(filters, (1, 1, 1), normalization=normalization, name=name)
+            return ConvolutionUnit(filters, (1, 1, 1), normalization_settings=settings, name=name)
 
         self.branch0 = point(direct, "branch0")
         self.reduction1 = point(reduction1, "reduction1")
-        self.branch1 = SeparableConvolution(branch1, 3, normalization=normalization, name="branch1")
+        self.branch1 = SeparableConvolution(branch1, 3, normalization_settings=settings, name="branch1")
         self.reduction2 = point(reduction2, "reduction2")
-        self.branch2 = SeparableConvolution(branch2, 3, normalization=normalization, name="branch2")
+        self.branch2 = SeparableConvolution(branch2, 3, normalization_settings=settings, name="branch2")
         self.branch3 = point(pooled, "branch3")
 
-    def build(self, *_: tuple) -> None:
-        """Creates nothing: its layers are built when it is first called."""
-
     def call(self, features: tf.Tensor, training: bool = False) -> tf.Tensor:
-        """Applies the branches and concatenates them; see the class."""
         pooled = max_of_neighbours(features)
         return tf.concat(
             [
@@ -254,35 +222,28 @@ class InceptionBlock(layers.Layer):
         )
 
     def get_config(self) -> dict:
-        """The constructor's arguments."""
-        return {
-            **super().get_config(),
-            "widths": self.widths,
-            "normalization": dataclasses.asdict(self.normalization_settings),
-        }
+        return {**super().get_config(), "widths": self.widths}
 
 
 @keras.saving.register_keras_serializable("hd2s")
-class TemporalReduction(layers.Layer):
+class TemporalReduction(Block):
     """Halves time until it is gone: 3x1x1 convolution units of stride 2 (section 3.1).
 
     Call with features [B,T,H,W,C], T two to the power of `steps`; returns [B,H,W,C].
     """
 
-    def __init__(self, steps: int, normalization: Normalization | dict = Normalization(), **kwargs) -> None:  # noqa: B008
-        super().__init__(**kwargs)
-        if isinstance(normalization, dict):
-            normalization = Normalization(**normalization)
-        self.steps, self.normalization_settings = steps, normalization
+    def __init__(self, steps: int, normalization_settings: Normalization | dict = ENCODER, **kwargs) -> None:
+        super().__init__(normalization_settings, **kwargs)
+        self.steps = steps
 
     def build(self, features_shape: tuple) -> None:
-        """Creates the units, as wide as the features."""
+        # As wide as the features, which only now are known.
         self.units = [
             ConvolutionUnit(
                 features_shape[-1],
                 (3, 1, 1),
                 (2, 1, 1),
-                normalization=self.normalization_settings,
+                self.normalization_settings,
                 name=f"unit{step}",
                 dtype=self.dtype_policy,
             )
@@ -290,15 +251,9 @@ class TemporalReduction(layers.Layer):
         ]
 
     def call(self, features: tf.Tensor, training: bool = False) -> tf.Tensor:
-        """Reduces; see the class."""
         for unit in self.units:
             features = unit(features, training=training)
         return tf.squeeze(features, 1)
 
     def get_config(self) -> dict:
-        """The constructor's arguments."""
-        return {
-            **super().get_config(),
-            "steps": self.steps,
-            "normalization": dataclasses.asdict(self.normalization_settings),
-        }
+        return {**super().get_config(), "steps": self.steps}

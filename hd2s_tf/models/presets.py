@@ -39,4 +39,4 @@ SHAPING_ARGUMENTS = (
     "domain_modules",
     "folded",
 )
-ARGUMENTS = (*SHAPING_ARGUMENTS, "momentum", "dropout", "recompute", "smoothing_sigma")
+ARGUMENTS = (*SHAPING_ARGUMENTS, "momentum", "dropout", "recompute", "smoothing_sigma", "seed")

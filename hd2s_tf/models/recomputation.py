@@ -1,4 +1,4 @@
-"""Layers whose inner values are computed again for the gradient instead of being kept (Chen et al., 2016)."""
+"""Layers that compute their inner values again for the gradient instead of keeping them (Chen et al., 2016)."""
 
 import contextlib
 import threading
@@ -10,7 +10,7 @@ _STATE = threading.local()
 
 
 def recomputed(layer: Callable[[tf.Tensor], tf.Tensor], features: tf.Tensor) -> tf.Tensor:
-    """Applies a layer; of it only the features that went in are kept for the gradient.
+    """Applies a layer and keeps only its input for the gradient.
 
     While it is computed again, running statistics must not move a second time: see `is_recomputing`.
 

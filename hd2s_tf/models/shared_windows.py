@@ -23,9 +23,9 @@ from hd2s_tf.models.hd2s import HD2S
 from hd2s_tf.models.layers import max_pool
 from hd2s_tf.models.s3d import LAYERS
 
-# What the windows of a run need of the frames before, of a fixed size: a tuple of tensors, the newest frame's last.
+# What a run's windows need of earlier frames: a tuple of tensors of fixed size, the newest frame's last.
 State = tuple[tf.Tensor, ...]
-# Windows of fewer frames have no position in common.
+# Shorter windows have no position in common.
 _SHORTEST_CLIP = 16
 _SIZES = {name: sizes for name, _, sizes in LAYERS}
 

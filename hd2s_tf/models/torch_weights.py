@@ -4,10 +4,12 @@ Every name in a checkpoint is either the value of one variable or knowingly igno
 what is left over on either side is an error that lists the names.
 """
 
+import enum
 import os
 import re
 import zipfile
 from collections.abc import Iterator
+from typing import NamedTuple
 
 import keras
 import numpy as np
@@ -16,9 +18,9 @@ from hd2s_tf.errors import BadInputError
 from hd2s_tf.models import weight_files
 from hd2s_tf.models.conspicuity import ConspicuityNetwork
 from hd2s_tf.models.domain_adaptation import DomainClassifier
-from hd2s_tf.models.domain_specific import DomainBatchNormalization
 from hd2s_tf.models.hd2s import HD2S
 from hd2s_tf.models.layers import ConvolutionUnit, InceptionBlock, SeparableConvolution
+from hd2s_tf.models.normalization import DomainBatchNormalization
 from hd2s_tf.models.s3d import S3D
 
 # Our encoder layers, their place in the published HD2S and in the published S3D.
@@ -52,8 +54,39 @@ _NORMALIZATION_NAMES = {
 }
 _IGNORED = re.compile(r"num_batches_tracked$|^fc\.")
 
-# A variable, the index of the domain its value belongs to (None: all of it), and the name of the value.
-_Target = tuple[keras.Variable, int | None, str]
+
+class _Layout(enum.Enum):
+    """How the axes of a published value become a variable's."""
+
+    # As in the checkpoint, but for axes of length one.
+    AS_IS = "as is"
+    # [out,in,...] to [...,in,out], of convolutions and dense layers.
+    KERNEL = "kernel"
+    # [channels,1,h,w] to [h,w,channels,1].
+    DEPTHWISE = "depthwise"
+
+
+class _Target(NamedTuple):
+    """A variable, the domain whose row the value is (None: the value is the whole), the value's name and its layout."""
+
+    variable: keras.Variable
+    domain: int | None
+    name: str
+    layout: _Layout = _Layout.AS_IS
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Of the variable, or of the domain's row."""
+        return tuple(self.variable.shape if self.domain is None else self.variable.shape[1:])
+
+    def value(self, published: np.ndarray) -> np.ndarray:
+        """The published value as Keras has it."""
+        if self.layout is _Layout.KERNEL:
+            return published.transpose(*range(2, published.ndim), 1, 0)
+        if self.layout is _Layout.DEPTHWISE:
+            return published.transpose(2, 3, 0, 1)
+        same = [side for side in published.shape if side > 1] == [side for side in self.shape if side > 1]
+        return published.reshape(self.shape) if same else published
 
 
 def load_checkpoint(path: str | os.PathLike) -> dict[str, np.ndarray]:
@@ -86,7 +119,7 @@ def _read_torch(path: str) -> dict[str, np.ndarray]:
         ) from error
     try:
         state = torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:  # noqa: BLE001 - torch raises many kinds for a damaged file
+    except Exception as error:  # torch raises many kinds for a damaged file
         raise BadInputError(f"{path}: not a PyTorch checkpoint of plain tensors: {error}") from error
     state = state.get("state_dict", state) if isinstance(state, dict) else {}
     if not state or not all(isinstance(value, torch.Tensor) for value in state.values()):
@@ -136,34 +169,33 @@ def assign(model: HD2S, checkpoint: dict[str, np.ndarray]) -> None:
     else:
         owner, targets = model, list(_model(model))
     _check(owner, targets, checkpoint)
-    for variable, domain, name in targets:
-        value = _transposed(checkpoint[name], variable, domain)
-        if domain is None:
-            variable.assign(value)
-        else:
-            rows = variable.numpy()
-            rows[domain] = value
-            variable.assign(rows)
+    for target in targets:
+        value = target.value(checkpoint[target.name])
+        if target.domain is not None:
+            rows = target.variable.numpy()
+            rows[target.domain] = value
+            value = rows
+        target.variable.assign(value)
 
 
 def _check(owner: keras.layers.Layer, targets: list[_Target], checkpoint: dict[str, np.ndarray]) -> None:
-    wanted = {name for _, _, name in targets}
+    wanted = {target.name for target in targets}
     problems = {
         "has no value for": sorted(wanted - set(checkpoint)),
         "has values that this model does not know": sorted(
             name for name in set(checkpoint) - wanted if not _IGNORED.search(name)
         ),
         "has values of another shape": [
-            f"{name} {checkpoint[name].shape}"
-            for variable, domain, name in targets
-            if name in checkpoint and not _fits(checkpoint[name], variable, domain)
+            f"{target.name} {checkpoint[target.name].shape}"
+            for target in targets
+            if target.name in checkpoint and not _fits(target, checkpoint[target.name])
         ],
         "has values that are not finite": sorted(
             name for name in wanted & set(checkpoint) if not np.isfinite(checkpoint[name]).all()
         ),
         "leaves variables unset": sorted(
             {variable.path for variable in owner.variables if "seed_generator" not in variable.path}
-            - {variable.path for variable, _, _ in targets}
+            - {target.variable.path for target in targets}
         ),
     }
     messages = [
@@ -175,25 +207,11 @@ def _check(owner: keras.layers.Layer, targets: list[_Target], checkpoint: dict[s
         raise BadInputError("the checkpoint " + "; it ".join(messages))
 
 
-def _fits(value: np.ndarray, variable: keras.Variable, domain: int | None) -> bool:
-    shape = tuple(variable.shape) if domain is None else tuple(variable.shape[1:])
+def _fits(target: _Target, published: np.ndarray) -> bool:
     try:
-        return _transposed(value, variable, domain).shape == shape
+        return target.value(published).shape == target.shape
     except ValueError:
         return False
-
-
-def _transposed(value: np.ndarray, variable: keras.Variable, domain: int | None) -> np.ndarray:
-    """PyTorch's kernels [out,in,...] as Keras has them: [...,in,out], depthwise [h,w,out,1], dense [in,out]."""
-    if variable.path.startswith("fusion/") or "/fusion/" in variable.path:
-        return value.reshape(-1) if domain is None or variable.name == "kernel" else value.reshape(())
-    if variable.name == "gaussians" or value.ndim < 2:
-        return value
-    if variable.name == "depthwise_kernel" or (
-        value.ndim == 4 and variable.path.endswith("depthwise/convolution/kernel")
-    ):
-        return value.transpose(2, 3, 0, 1)
-    return value.transpose(*range(2, value.ndim), 1, 0)
 
 
 def _model(model: HD2S) -> Iterator[_Target]:
@@ -210,17 +228,17 @@ def _model(model: HD2S) -> Iterator[_Target]:
             yield from _classifier(model.classifiers[index], number)
         if model.priors:
             for domain, name in enumerate(model.domains):
-                yield model.priors[index].gaussians, domain, f"gaussians{number}__{name.lower()}"
+                yield _Target(model.priors[index].gaussians, domain, f"gaussians{number}__{name.lower()}")
     if "fusion" in model.own_modules:
         for domain, name in enumerate(model.domains):
-            yield model.fusion.kernel, domain, f"last_block__{name.lower()}.0.weight"
-            yield model.fusion.bias, domain, f"last_block__{name.lower()}.0.bias"
+            yield _Target(model.fusion.kernel, domain, f"last_block__{name.lower()}.0.weight")
+            yield _Target(model.fusion.bias, domain, f"last_block__{name.lower()}.0.bias")
     else:
-        yield model.fusion.kernel, 0, "last_conv.weight"
-        yield model.fusion.bias, None, "last_conv.bias"
+        yield _Target(model.fusion.kernel, 0, "last_conv.weight")
+        yield _Target(model.fusion.bias, None, "last_conv.bias")
     if model.smoothing is not None:
         for domain, name in enumerate(model.domains):
-            yield model.smoothing.sigma, domain, f"GL__{name.lower()}.sigma"
+            yield _Target(model.smoothing.sigma, domain, f"GL__{name.lower()}.sigma")
 
 
 def _encoder(encoder: S3D, which: int, prefix: str) -> Iterator[_Target]:
@@ -240,7 +258,8 @@ def _block(block: keras.layers.Layer, prefix: str) -> Iterator[_Target]:
 
 
 def _unit(unit: ConvolutionUnit, convolution: str, normalization: str, domains: tuple = ()) -> Iterator[_Target]:
-    yield unit.convolution.kernel, None, f"{convolution}.weight"
+    layout = _Layout.DEPTHWISE if unit.depthwise else _Layout.KERNEL
+    yield _Target(unit.convolution.kernel, None, f"{convolution}.weight", layout)
     yield from _normalization(unit.normalization, normalization, domains)
 
 
@@ -250,24 +269,23 @@ def _normalization(layer: keras.layers.Layer, prefix: str, domains: tuple = ()) 
         variable = getattr(layer, attribute)
         if specific:
             for domain, domain_name in enumerate(domains):
-                yield variable, domain, f"{prefix}.bn_{domain_name}.{name}"
+                yield _Target(variable, domain, f"{prefix}.bn_{domain_name}.{name}")
         else:
-            yield variable, None, f"{prefix}.{name}"
+            yield _Target(variable, None, f"{prefix}.{name}")
 
 
 def _conspicuity(network: ConspicuityNetwork, number: int, domains: tuple) -> Iterator[_Target]:
-    stages = max(int(unit.name.split("_")[0].removeprefix("stage")) for unit in network.units)
-    for unit in network.units:
-        stage, position = (int(digits) for digits in re.findall(r"\d+", unit.name))
-        # The published stages count down to 1.
-        prefix = f"decoder{number}.deconvlayer{number}_{stages - stage + 1}.{position - 1}"
-        if isinstance(unit, ConvolutionUnit):
-            yield from _unit(unit, f"{prefix}.conv", f"{prefix}.bn", domains)
-        else:
-            yield from _unit(unit.depthwise, f"{prefix}.conv_s", f"{prefix}.bn_s", domains)
-            yield from _unit(unit.pointwise, f"{prefix}.conv_t", f"{prefix}.bn_t", domains)
-    yield network.to_map.kernel, None, f"decoder{number}.last_conv{number}.weight"
-    yield network.to_map.bias, None, f"decoder{number}.last_conv{number}.bias"
+    stages = list(network.stages())
+    for stage, units in enumerate(stages):
+        for position, unit in enumerate(units):
+            # The published stages count down to 1.
+            prefix = f"decoder{number}.deconvlayer{number}_{len(stages) - stage}.{position}"
+            if isinstance(unit, ConvolutionUnit):
+                yield from _unit(unit, f"{prefix}.conv", f"{prefix}.bn", domains)
+            else:
+                yield from _unit(unit.depthwise, f"{prefix}.conv_s", f"{prefix}.bn_s", domains)
+                yield from _unit(unit.pointwise, f"{prefix}.conv_t", f"{prefix}.bn_t", domains)
+    yield from _layer(network.to_map, f"decoder{number}.last_conv{number}")
 
 
 def _classifier(classifier: DomainClassifier, number: int) -> Iterator[_Target]:
@@ -288,5 +306,5 @@ def _classifier(classifier: DomainClassifier, number: int) -> Iterator[_Target]:
 
 
 def _layer(layer: keras.layers.Layer, prefix: str) -> Iterator[_Target]:
-    yield layer.kernel, None, f"{prefix}.weight"
-    yield layer.bias, None, f"{prefix}.bias"
+    yield _Target(layer.kernel, None, f"{prefix}.weight", _Layout.KERNEL)
+    yield _Target(layer.bias, None, f"{prefix}.bias")

@@ -122,7 +122,7 @@ def settings(path: str | os.PathLike) -> dict:
 
 
 def _present(saved: dict) -> dict:
-    """Settings as today's arguments: earlier files state every domain-specific module by itself."""
+    """Translates the settings of earlier files, which state every domain-specific module separately."""
     had = [saved.pop(f"domain_{module}", None) for module in DOMAIN_MODULES]
     if None not in had:
         saved["domain_modules"] = [module for module, has in zip(DOMAIN_MODULES, had, strict=True) if has]

@@ -1,1 +1,1 @@
-"""A stand-in for TensorFlow Serving, for trying and testing."""
+"""The contract of a served model, its client, and a stand-in for TensorFlow Serving."""

@@ -1,4 +1,4 @@
-"""Models on disk as a server holds them: versions appear, are loaded through TensorFlow's C++ session, and go."""
+"""The models of a server: versions appear on disk, are loaded through TensorFlow's C++ session, and are retired."""
 
 import dataclasses
 import pathlib
@@ -13,7 +13,7 @@ from tensorflow_serving.config import model_server_config_pb2
 from hd2s_tf.errors import BadInputError
 from hd2s_tf.serving import signatures
 
-# LOADING, AVAILABLE, UNLOADING and END; the last is for good or, with an error, a version that could not be loaded.
+# LOADING, AVAILABLE, UNLOADING and END, which is final; with an error, the version could not be loaded.
 State = get_model_status_pb2.ModelVersionStatus.State
 
 
@@ -95,7 +95,7 @@ class Model:
             raise BadInputError(versions[-1].error if versions else f"{config.base_path}: no version to serve")
 
     def refresh(self) -> None:
-        """Loads the versions that shall be served and are not, then retires the others."""
+        """Loads the versions that must be served and are not yet, then retires the others."""
         wanted = self._wanted()
         for number in wanted:
             version = self._versions.get(number)

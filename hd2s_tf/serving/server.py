@@ -79,7 +79,7 @@ class _Services(prediction_service_pb2_grpc.PredictionServiceServicer, model_ser
                 return
 
     @_answering
-    def Predict(  # noqa: N802
+    def Predict(
         self, request: predict_pb2.PredictRequest, context: grpc.ServicerContext
     ) -> predict_pb2.PredictResponse:
         """Runs a signature."""
@@ -98,7 +98,7 @@ class _Services(prediction_service_pb2_grpc.PredictionServiceServicer, model_ser
                 model.release(servable)
 
     @_answering
-    def GetModelMetadata(  # noqa: N802
+    def GetModelMetadata(
         self, request: get_model_metadata_pb2.GetModelMetadataRequest, context: grpc.ServicerContext
     ) -> get_model_metadata_pb2.GetModelMetadataResponse:
         """Tells a version's signatures."""
@@ -120,7 +120,7 @@ class _Services(prediction_service_pb2_grpc.PredictionServiceServicer, model_ser
             model.release(servable)
 
     @_answering
-    def GetModelStatus(  # noqa: N802
+    def GetModelStatus(
         self, request: get_model_status_pb2.GetModelStatusRequest, context: grpc.ServicerContext
     ) -> get_model_status_pb2.GetModelStatusResponse:
         """Tells the state of a model's versions."""

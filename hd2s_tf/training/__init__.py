@@ -1,1 +1,1 @@
-"""Losses, steps, the loop around them, and what survives it."""
+"""Training: settings, objectives and losses, the update, the loop, validation and checkpoints."""

@@ -1,16 +1,18 @@
 """The batches of a run, on every device of a strategy, from any update on."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import ml_collections
 import tensorflow as tf
 
-from hd2s_tf.data import augmentation, clips, records, synthetic
+from hd2s_tf.data import clips, records, synthetic
+from hd2s_tf.data.augmentation import Augmentation
 from hd2s_tf.errors import BadInputError
+from hd2s_tf.training import settings
 
 # Names generated data in place of a folder.
 GENERATED = "generated"
-# Batches made ready before they are asked for.
+# Batches prepared ahead.
 _AHEAD = 2
 
 
@@ -31,46 +33,34 @@ def open_splits(names: tuple[str, ...]) -> list[records.Dataset]:
     return datasets
 
 
-def domain_indices(folders: tuple[str, ...], names: tuple[str, ...], domains: tuple[str, ...]) -> list[int]:
-    """The domain of each folder; 0 where the model has none.
-
-    Raises:
-      BadInputError: not one name for each folder, or a name the model does not have.
-    """
-    if not domains:
-        return [0] * len(folders)
-    unknown = [name for name in names if name not in domains]
-    if len(names) != len(folders) or unknown:
-        raise BadInputError(
-            f"domains of the data are {names}: they must name one of {domains} for each of {len(folders)} folders"
-        )
-    return [domains.index(name) for name in names]
+def domain_indices(datasets: Sequence[records.Dataset], names: Sequence[str], domains: Sequence[str]) -> list[int]:
+    """The domain of each data set by its name; 0 where the model has none."""
+    return [domains.index(name) for name in names] if domains else [0] * len(datasets)
 
 
 class TrainingData:
     """Batches as an objective takes them: of labelled folders in turn, or pairs of source and target.
+
+    Args:
+      config: checked settings, see `hd2s_tf.training.settings`.
+      strategy: of tf.distribute.
 
     Attributes:
       description: what it was made of, for the run's record.
     """
 
     def __init__(self, config: ml_collections.ConfigDict, strategy: tf.distribute.Strategy) -> None:
-        settings = config.data
-        if not settings.train:
-            raise BadInputError("data.train is empty: give --config.data.train='(\"folder:split\",)'")
+        data, model = config.data, settings.model_arguments(config)
         self._strategy = strategy
-        self._sources = open_splits(settings.train)
-        self._domains = domain_indices(settings.train, settings.train_domains, config.model.domains)
-        self._targets = open_splits(settings.target)
-        replicas = strategy.num_replicas_in_sync
-        if settings.batch_size % replicas:
-            raise BadInputError(f"data.batch_size is {settings.batch_size}: {replicas} replicas must share it evenly")
+        self._sources, self._targets = open_splits(data.train), open_splits(data.target)
+        self._domains = domain_indices(self._sources, data.train_domains, model["domains"])
         self._sampling = clips.Sampling(
-            settings.batch_size,
+            data.batch_size,
             config.seed,
-            size=settings.frame_size,
-            augmentation=augmentation.Augmentation(**settings.augmentation),
-            unit=settings.sampling,
+            model["clip_frames"],
+            data.frame_size,
+            Augmentation(**data.augmentation),
+            data.sampling,
         )
         distinct = {dataset.folder: dataset for dataset in (*self._sources, *self._targets)}
         self.description = [dataset.description for dataset in distinct.values()]

@@ -1,11 +1,11 @@
-"""Being asked to stop, by SIGTERM of a scheduler or by Ctrl-C."""
+"""Requests to stop: SIGTERM of a scheduler, or Ctrl-C."""
 
 import signal
 from types import FrameType, TracebackType
 
 
 class Interruption:
-    """Within it a signal to stop is noted, to be obeyed at a good moment; a second one ends the process at once.
+    """A context in which a signal to stop is noted and obeyed later; a second one ends the process at once.
 
     Attributes:
       name: of the signal that came; empty if none has.

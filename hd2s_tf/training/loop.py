@@ -1,6 +1,5 @@
 """The run: data, model, updates, validation, checkpoints; one loop for every objective and strategy."""
 
-import dataclasses
 import json
 import time
 from collections.abc import Iterator
@@ -13,25 +12,22 @@ import tqdm
 from absl import logging
 
 from hd2s_tf import files
-from hd2s_tf.errors import BadInputError, RunError
+from hd2s_tf.errors import RunError
 from hd2s_tf.models import weight_files
-from hd2s_tf.models.hd2s import HD2S
-from hd2s_tf.models.presets import FRAME_SIZE, PRESETS
-from hd2s_tf.models.s3d import SIZE_DIVISOR
-from hd2s_tf.training import settings, strategies
+from hd2s_tf.training import settings, setup, strategies
 from hd2s_tf.training.batches import TrainingData
 from hd2s_tf.training.checkpoints import Checkpoints
 from hd2s_tf.training.interruption import Interruption
 from hd2s_tf.training.monitor import Monitor
-from hd2s_tf.training.objectives import Adaptation, Supervised
-from hd2s_tf.training.updater import Updater
 from hd2s_tf.training.validation import Validation
 
 CONFIG, BEST, LAST, CHECKPOINTS = "config.json", "best.weights.h5", "last.weights.h5", "checkpoints"
+# Of the values logged, those beside the progress bar.
+_SHOWN = ("loss", "nss", "cc", "clips_per_second")
 
 
 def train(config: ml_collections.ConfigDict, workdir: str, strategy: str = "one") -> dict[str, float]:
-    """Trains, or goes on with an interrupted run of the same work directory.
+    """Trains, or resumes the interrupted run of the same work directory.
 
     Weights come from the newest readable checkpoint of the work directory, else from `init.weights`, else encoder
     weights from `init.encoder`, else from the seed. A file that is named there must exist even where a checkpoint comes
@@ -57,35 +53,21 @@ def train(config: ml_collections.ConfigDict, workdir: str, strategy: str = "one"
 
 class _Run:
     def __init__(self, config: ml_collections.ConfigDict, workdir: str, strategy: tf.distribute.Strategy) -> None:
-        _check(config)
+        settings.check(config, strategy.num_replicas_in_sync)
         self._config, self._workdir, self._strategy = config, workdir, strategy
         self._chief = strategies.is_chief(strategy)
-        if config.model.jit_compile and strategy.num_replicas_in_sync > 1:
-            raise BadInputError("model.jit_compile is for a single device: not with several replicas")
+        self._check_record()
         keras.utils.set_random_seed(config.seed)
         self._data = TrainingData(config, strategy)
         self._validation = Validation(config) if config.data.validation else None
-        with strategy.scope():
-            self._model = _create_model(config)
-            optimizer = keras.optimizers.Adam(_schedule(config))
-        self._updater = Updater(
-            self._model,
-            optimizer,
-            _objective(config),
-            strategy,
-            accumulation=config.optimizer.accumulation,
-            updates=config.optimizer.updates,
-            weight_decay=config.optimizer.weight_decay,
-            gradient_clip=config.optimizer.gradient_clip,
-            average_momentum=config.optimizer.average_momentum,
-            jit_compile=config.model.jit_compile,
-        )
+        self._updater = setup.create_updater(config, strategy)
+        self._model = self._updater.model
         self._best = tf.Variable(-np.inf, dtype=tf.float64)
         # Every variable by itself: Keras' own tracking leaves out running statistics and the states of dropout.
         self._checkpoints = Checkpoints(
             self._folder(CHECKPOINTS),
             model=[variable.value for variable in self._model.variables],
-            optimizer=[variable.value for variable in optimizer.variables],
+            optimizer=[variable.value for variable in self._updater.optimizer.variables],
             averages=self._updater.averages,
             best=self._best,
         )
@@ -105,6 +87,11 @@ class _Run:
             monitor.draw()
         return scores
 
+    def _check_record(self) -> None:
+        path = self._folder(CONFIG)
+        if files.exists(path):
+            settings.check_record(path, json.loads(files.read_bytes(path)))
+
     def _start(self) -> int:
         """Restores or initialises the weights; returns how many updates are done."""
         restored = self._checkpoints.restore()
@@ -112,7 +99,7 @@ class _Run:
         if strategies.total(self._strategy, first) != first * self._strategy.num_replicas_in_sync:
             raise RunError(f"{self._workdir}: the machines do not find the same checkpoint there: it must be shared")
         if restored is not None:
-            logging.info("going on after update %d", restored)
+            logging.info("resuming after update %d", restored)
             return restored
         init = self._config.init
         if init.weights:
@@ -151,7 +138,7 @@ class _Run:
                 if stop:
                     raise RunError(
                         f"stopped by {interruption.name or 'another machine'} after update {done}: "
-                        "the same command goes on"
+                        "the same command resumes it"
                     )
         return scores
 
@@ -179,8 +166,10 @@ class _Run:
     def _evaluate(self, update: int, monitor: Monitor | None) -> dict[str, float]:
         with self._updater.averaged():
             scores, picture = self._validation.run(self._model)
-            # Without any fixation NSS is undefined.
-            value = next(scores[name] for name in _SELECTED_BY if np.isfinite(scores[name]))
+            name = self._config.selected_by
+            value = scores[name] if settings.HIGHER_IS_BETTER[name] else -scores[name]
+            if not np.isfinite(value):
+                raise RunError(f"validation's {name} is {scores[name]}: the best weights cannot be chosen by it")
             if value > float(self._best.numpy()):
                 self._best.assign(value)
                 self._save(BEST, averaged=False)
@@ -204,11 +193,6 @@ class _Run:
         return files.join(self._workdir, name)
 
 
-_SHOWN = ("loss", "nss", "cc", "clips_per_second")
-# Validation's values that decide which weights are the best, the first that is defined.
-_SELECTED_BY = ("nss", "cc")
-
-
 class _Recent:
     """Means since they were last taken, and the speed of the updates alone."""
 
@@ -224,79 +208,3 @@ class _Recent:
         means["clips_per_second"] = self._clips_per_update / means.pop("seconds")
         self._values = []
         return means
-
-
-def _check(config: ml_collections.ConfigDict) -> None:
-    if config.model.preset not in PRESETS:
-        raise BadInputError(f"model.preset is {config.model.preset!r}: the presets are {', '.join(PRESETS)}")
-    counts = {
-        "data.batch_size": config.data.batch_size,
-        "optimizer.accumulation": config.optimizer.accumulation,
-        "optimizer.updates": config.optimizer.updates,
-        **{f"every.{name}": value for name, value in config.every.items()},
-    }
-    for name, value in counts.items():
-        if value < 1:
-            raise BadInputError(f"{name} is {value}: it must be at least 1")
-    if PRESETS[config.model.preset].get("domains") and not config.model.domains:
-        raise BadInputError(f"model.domains is empty: name the data sets that {config.model.preset} shall know")
-    init = config.init
-    if init.encoder == settings.REQUIRED and not init.weights:
-        raise BadInputError(
-            "init.encoder: this configuration starts from S3D weights: give --config.init.encoder=FILE "
-            "(tools/convert_weights.py makes it), --config.init.weights=FILE to fine-tune, or "
-            "--config.init.encoder= to start from random ones"
-        )
-    for name in (init.weights, init.encoder):
-        if name not in ("", settings.REQUIRED) and not files.exists(name):
-            raise BadInputError(f"{name}: no such weight file")
-    size, preset = tuple(config.data.frame_size), PRESETS[config.model.preset]
-    if len(size) != 2 or any(side < SIZE_DIVISOR or side % SIZE_DIVISOR for side in size):
-        raise BadInputError(f"data.frame_size is {size}: (height, width), multiples of {SIZE_DIVISOR}")
-    if preset.get("adaptation") and size != FRAME_SIZE:
-        raise BadInputError(
-            f"data.frame_size is {size}: the domain classifiers of {config.model.preset} take {FRAME_SIZE}"
-        )
-    if config.model.precision not in ("float32", "mixed_bfloat16"):
-        raise BadInputError(f"model.precision is {config.model.precision!r}: float32 or mixed_bfloat16")
-
-
-def _create_model(config: ml_collections.ConfigDict) -> HD2S:
-    arguments = dict(config.model)
-    preset, precision = arguments.pop("preset"), arguments.pop("precision")
-    arguments.pop("jit_compile")
-    arguments["momentum"] = arguments["momentum"] or None
-    domains = arguments.pop("domains") or None
-    previous = keras.config.dtype_policy()
-    keras.config.set_dtype_policy(precision)
-    try:
-        return HD2S.from_preset(preset, weights=None, domains=domains, **arguments)
-    except ValueError as error:
-        raise BadInputError(f"model: {error}") from error
-    finally:
-        keras.config.set_dtype_policy(previous)
-
-
-def _schedule(config: ml_collections.ConfigDict) -> float | keras.optimizers.schedules.LearningRateSchedule:
-    values = config.optimizer
-    if values.schedule not in ("constant", "cosine"):
-        raise BadInputError(f"optimizer.schedule is {values.schedule!r}: constant or cosine")
-    if values.schedule == "constant" and not values.warmup:
-        return values.learning_rate
-    return keras.optimizers.schedules.CosineDecay(
-        initial_learning_rate=values.learning_rate * (0.01 if values.warmup else 1.0),
-        decay_steps=max(1, values.updates - values.warmup),
-        alpha=0.01 if values.schedule == "cosine" else 1.0,
-        warmup_target=values.learning_rate if values.warmup else None,
-        warmup_steps=values.warmup,
-    )
-
-
-def _objective(config: ml_collections.ConfigDict) -> Supervised | Adaptation:
-    loss = config.loss
-    supervised = Supervised(loss.multi_level, loss.cc_weight, loss.nss_weight)
-    if not config.data.target:
-        return supervised
-    if not PRESETS[config.model.preset].get("adaptation"):
-        raise BadInputError(f"data.target is set: the preset {config.model.preset} has no adaptation branch")
-    return dataclasses.replace(Adaptation(supervised), domain_weight=loss.domain_weight)

@@ -44,33 +44,6 @@ def saliency_loss(outputs: dict[str, tf.Tensor], ground_truth: tf.Tensor, multi_
     return loss
 
 
-def metric_loss(
-    saliency_map: tf.Tensor,
-    ground_truth: tf.Tensor,
-    fixation_map: tf.Tensor,
-    cc_weight: float = 0.0,
-    nss_weight: float = 0.0,
-) -> tf.Tensor:
-    """What the benchmarks count, as a loss beside the divergence (not in the paper): 1 - CC and -NSS, weighted.
-
-    Args:
-      saliency_map: float32 [B,H,W].
-      ground_truth: [B,H,W].
-      fixation_map: bool [B,H,W]; an example without fixations has no share in NSS.
-      cc_weight, nss_weight: of each; 0 leaves it out.
-
-    Returns:
-      float32 [B].
-    """
-    loss = tf.zeros(tf.shape(saliency_map)[0])
-    if cc_weight:
-        loss += cc_weight * (1.0 - correlation(saliency_map, ground_truth))
-    if nss_weight:
-        score = nss(saliency_map, fixation_map)
-        loss -= nss_weight * tf.where(tf.reduce_any(fixation_map, (1, 2)), score, 0.0)
-    return loss
-
-
 def domain_loss(domain_log_probs: tf.Tensor, domain: int) -> tf.Tensor:
     """Negative log-likelihood of the true domain, averaged over the levels (equation 3).
 
@@ -87,7 +60,7 @@ def domain_loss(domain_log_probs: tf.Tensor, domain: int) -> tf.Tensor:
 def nss(saliency_map: tf.Tensor, fixation_map: tf.Tensor) -> tf.Tensor:
     """Mean of the standardised map at the fixations, float32 [B]; NaN without fixations.
 
-    A cheap relative of `hd2s_tf.evaluation.metrics.nss`, at the network's size, to follow training by.
+    A cheap relative of `hd2s_tf.evaluation.metrics.nss` at the network's size, to monitor training.
 
     Args:
       saliency_map: float32 [B,H,W].
@@ -113,3 +86,20 @@ def correlation(saliency_map: tf.Tensor, ground_truth: tf.Tensor) -> tf.Tensor:
     squares = tf.reduce_sum(first**2, (1, 2)) * tf.reduce_sum(second**2, (1, 2))
     # The square root has no finite gradient at zero.
     return tf.math.divide_no_nan(product, tf.sqrt(squares + _EPSILON))
+
+
+def correlation_loss(saliency_map: tf.Tensor, ground_truth: tf.Tensor, fixation_map: tf.Tensor) -> tf.Tensor:
+    """1 - CC, float32 [B], from 0 to 2."""
+    del fixation_map
+    return 1.0 - correlation(saliency_map, ground_truth)
+
+
+def nss_loss(saliency_map: tf.Tensor, ground_truth: tf.Tensor, fixation_map: tf.Tensor) -> tf.Tensor:
+    """-NSS, float32 [B]; 0 for an example without fixations."""
+    del ground_truth
+    return -tf.where(tf.reduce_any(fixation_map, (1, 2)), nss(saliency_map, fixation_map), 0.0)
+
+
+# Terms that a configuration may weigh beside the divergence (not in the paper): what the benchmarks count, as losses.
+# Each takes saliency map and ground truth, float32 [B,H,W], and fixation map, bool [B,H,W], and gives float32 [B].
+TERMS = {"cc": correlation_loss, "nss": nss_loss}

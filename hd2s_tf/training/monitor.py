@@ -1,4 +1,4 @@
-"""What a run shows while it trains: metrics.jsonl, TensorBoard, curves.png."""
+"""The records of a run: metrics.jsonl, TensorBoard, curves.png."""
 
 import json
 
@@ -7,9 +7,10 @@ import tensorflow as tf
 from absl import logging
 
 from hd2s_tf import files, plotting
-from hd2s_tf.data import records
 
 METRICS, CURVES, TENSORBOARD = "metrics.jsonl", "curves.png", "tensorboard"
+# What is recorded but not drawn.
+_HIDDEN = {"update", "clips_per_second"}
 
 
 class Monitor:
@@ -65,23 +66,22 @@ class Monitor:
         files.write_bytes(files.join(self._workdir, CURVES), plotting.png_bytes(figure))
 
 
-_HIDDEN = {"update", "clips_per_second"}
-
-
 def _drop_events(folder: str, last_update: int) -> None:
-    """Takes what was recorded after an update out of TensorBoard's files, and what a kill left half-written."""
+    """Removes from TensorBoard's files what was recorded after an update, or half-written at a kill."""
     if not files.exists(folder):
         return
     for name in files.list_folder(folder):
         path = files.join(folder, name)
-        kept = []
-        try:
-            for event in tf.data.TFRecordDataset(path).as_numpy_iterator():
-                if tf.compat.v1.Event.FromString(event).step <= last_update:
-                    kept.append(records.frame_of(event))
-        except tf.errors.DataLossError:
-            logging.info("%s: ends within an event", path)
-        files.write_bytes(path, b"".join(kept))
+        # A hidden name, which `list_folder` leaves out should this process be killed too.
+        unfinished = files.join(folder, f".{name}.tmp")
+        with tf.io.TFRecordWriter(unfinished) as writer:
+            try:
+                for event in tf.data.TFRecordDataset(path).as_numpy_iterator():
+                    if tf.compat.v1.Event.FromString(event).step <= last_update:
+                        writer.write(event)
+            except tf.errors.DataLossError:
+                logging.info("%s: ends within an event", path)
+        tf.io.gfile.rename(unfinished, path, overwrite=True)
 
 
 def _read(workdir: str) -> list[dict]:

@@ -1,10 +1,12 @@
-"""What a training step minimises on one batch: supervised learning, or adaptation from source to target.
+"""What a training step minimises on a batch: supervised learning, or adaptation from source to target.
 
 An objective is called with the model, a batch and the progress of training, and returns the loss of each example and
 values to log. It is one replica's view; the loop owns distribution, accumulation and the optimizer.
 """
 
 import dataclasses
+from collections.abc import Callable, Mapping
+from typing import Protocol
 
 import tensorflow as tf
 
@@ -15,18 +17,27 @@ from hd2s_tf.training import losses
 SOURCE, TARGET = 0, 1
 
 
+class Objective(Protocol):
+    """What a step minimises."""
+
+    def __call__(self, model: HD2S, batch: dict, progress: tf.Tensor) -> tuple[tf.Tensor, dict[str, tf.Tensor]]:
+        """The loss float32 [B] and what to log, float32 scalars, of a batch at a progress from 0 to 1."""
+
+    def domains(self, batch: dict) -> tf.Tensor:
+        """The domains, int32 [B], whose modules the batch trains."""
+
+
 @dataclasses.dataclass(frozen=True)
 class Supervised:
     """Saliency maps from clips with ground truth; single source, multi-source and domain-specific learning alike.
 
     Attributes:
       multi_level: whether the conspicuity maps are supervised too.
-      cc_weight, nss_weight: of `losses.metric_loss`; 0 in the paper.
+      terms: weights of `losses.TERMS` beside the divergence, by name; none in the paper.
     """
 
     multi_level: bool = True
-    cc_weight: float = 0.0
-    nss_weight: float = 0.0
+    terms: Mapping[str, float] = dataclasses.field(default_factory=dict)
 
     def __call__(
         self, model: HD2S, batch: dict[str, tf.Tensor], progress: tf.Tensor
@@ -43,25 +54,28 @@ class Supervised:
         saliency_map, ground_truth = outputs["saliency_map"], batch["saliency_map"]
         loss = losses.saliency_loss(outputs, ground_truth, self.multi_level)
         logs = {"saliency_loss": tf.reduce_mean(loss), **saliency_scores(saliency_map, batch)}
-        if self.cc_weight or self.nss_weight:
-            fixation_map = batch["fixation_map"]
-            loss += losses.metric_loss(saliency_map, ground_truth, fixation_map, self.cc_weight, self.nss_weight)
+        for name, weight in self.terms.items():
+            loss += weight * losses.TERMS[name](saliency_map, ground_truth, batch["fixation_map"])
         return loss, logs
+
+    def domains(self, batch: dict[str, tf.Tensor]) -> tf.Tensor:
+        """The domain of each clip."""
+        return batch["domain"]
 
 
 @dataclasses.dataclass(frozen=True)
 class Adaptation:
-    """Saliency on source clips while source and unlabelled target clips are made alike (equations 2-5).
+    """Saliency on source clips, and domain confusion between source and unlabelled target clips (equations 2-5).
 
     Attributes:
       supervised: the loss on source clips.
       domain_weight: of the domain loss.
-      reversal: lambda; None for the schedule of equation 5.
+      reversal: lambda as a function of the progress.
     """
 
     supervised: Supervised = Supervised()
     domain_weight: float = 1.0
-    reversal: float | None = None
+    reversal: Callable[[tf.Tensor], tf.Tensor] = reversal_schedule
 
     def __call__(
         self, model: HD2S, batch: dict[str, dict[str, tf.Tensor]], progress: tf.Tensor
@@ -71,7 +85,7 @@ class Adaptation:
         The target batch passes encoder and classifiers only: it neither trains the decoders nor moves their running
         statistics.
         """
-        reversal = reversal_schedule(progress) if self.reversal is None else tf.constant(self.reversal, tf.float32)
+        reversal = self.reversal(progress)
         source, target = batch["source"], batch["target"]
 
         features = model.level_features(source["clip"], training=True)
@@ -90,6 +104,10 @@ class Adaptation:
             )
             logs[f"domain_accuracy_level{level}"] = _accuracy(*probabilities)
         return loss + self.domain_weight * domain_loss, logs
+
+    def domains(self, batch: dict[str, dict[str, tf.Tensor]]) -> tf.Tensor:
+        """The domain of each source clip; target clips pass no module that belongs to a domain."""
+        return batch["source"]["domain"]
 
 
 def _accuracy(source_log_probs: tf.Tensor, target_log_probs: tf.Tensor) -> tf.Tensor:

@@ -52,7 +52,7 @@ def total(strategy: tf.distribute.Strategy, number: int) -> int:
 
 
 def spans_processes(strategy: tf.distribute.Strategy) -> bool:
-    """Whether other processes train along."""
+    """Whether other processes train with this one."""
     return isinstance(strategy, tf.distribute.MultiWorkerMirroredStrategy)
 
 

@@ -1,20 +1,45 @@
 """One update: gradients of several batches summed, then applied once; the same on one device, several or many machines.
 
 Keras' own accumulation does not run under MirroredStrategy, so the sums are variables of each replica, filled by
-`accumulate` and emptied by `apply`. The optimizer adds the replicas' sums up. What follows it is done outside the
-replicas, once for all of them.
+`accumulate` and emptied by `apply`. Each batch adds its mean gradient over the number of batches, so that an update
+of 25 batches of 8 clips follows the mean gradient of 200. The optimizer adds the replicas' sums up. What follows it is
+done outside the replicas, once for all of them.
 """
 
 import contextlib
-from collections.abc import Callable, Iterator
+import dataclasses
+from collections.abc import Iterator
 
 import keras
 import tensorflow as tf
 
-from hd2s_tf.models.domain_specific import DomainBatchNormalization, DomainFusion, GaussianPriors, GaussianSmoothing
+from hd2s_tf.models.domain_specific import DomainFusion, GaussianPriors, GaussianSmoothing
 from hd2s_tf.models.hd2s import HD2S
+from hd2s_tf.models.normalization import DomainBatchNormalization
+from hd2s_tf.training.objectives import Objective
 
 _DOMAIN_LAYERS = (DomainBatchNormalization, DomainFusion, GaussianPriors, GaussianSmoothing)
+
+
+@dataclasses.dataclass(frozen=True)
+class Rule:
+    """How gradients become an update.
+
+    Attributes:
+      updates: updates in the whole run, by which progress is measured.
+      accumulation: batches whose gradients an update averages.
+      weight_decay: coupled L2 factor: this times the variable is added to its gradient.
+      gradient_clip: largest norm of the whole gradient; 0 for no limit.
+      average_momentum: share that the running average of the weights keeps at an update; 0 for no average.
+      jit_compile: whether XLA compiles loss and gradient; on a single device only.
+    """
+
+    updates: int
+    accumulation: int = 1
+    weight_decay: float = 0.0
+    gradient_clip: float = 0.0
+    average_momentum: float = 0.0
+    jit_compile: bool = False
 
 
 class Updater:
@@ -23,35 +48,23 @@ class Updater:
     Args:
       model: with its variables created under `strategy`.
       optimizer: created under `strategy`.
-      objective: see `hd2s_tf.training.objectives`.
+      objective: what a step minimises.
       strategy: of tf.distribute.
-      accumulation: batches an update sees.
-      updates: updates in the whole run, by which progress is measured.
-      weight_decay: coupled L2 factor: this times the variable is added to its gradient.
-      gradient_clip: largest norm of the whole gradient; 0 for no limit.
-      average_momentum: share that the running average of the weights keeps at an update; 0 for no average.
-      jit_compile: whether XLA compiles loss and gradient; on a single device only.
+      rule: how gradients become an update.
     """
 
     def __init__(
         self,
         model: HD2S,
         optimizer: keras.optimizers.Optimizer,
-        objective: Callable,
+        objective: Objective,
         strategy: tf.distribute.Strategy,
-        *,
-        accumulation: int,
-        updates: int,
-        weight_decay: float = 0.0,
-        gradient_clip: float = 0.0,
-        average_momentum: float = 0.0,
-        jit_compile: bool = False,
+        rule: Rule,
     ) -> None:
         self.model, self.optimizer, self.objective, self.strategy = model, optimizer, objective, strategy
-        self.accumulation, self.updates = accumulation, updates
-        self.weight_decay, self.gradient_clip, self.average_momentum = weight_decay, gradient_clip, average_momentum
-        self._share = 1.0 / (accumulation * strategy.num_replicas_in_sync)
-        self._averaged = averaged_variables(model) if average_momentum else []
+        self.rule = rule
+        self._share = 1.0 / (rule.accumulation * strategy.num_replicas_in_sync)
+        self._averaged = averaged_variables(model) if rule.average_momentum else []
         with strategy.scope():
             optimizer.build(model.trainable_variables)
             self._sums = [_replica_local(variable.shape) for variable in model.trainable_variables]
@@ -60,7 +73,7 @@ class Updater:
         self._domain_variables = _domain_variables(model, optimizer)
         # A function within the replicas' one cannot talk to other replicas, so there is none unless asked for.
         self._gradients = self._gradients_of_batch
-        if jit_compile:
+        if rule.jit_compile:
             self._gradients = tf.function(self._gradients_of_batch, jit_compile=True)
         self._accumulate = tf.function(self._accumulate_everywhere)
         self._apply = tf.function(self._apply_everywhere)
@@ -71,7 +84,7 @@ class Updater:
         Returns:
           Scalars to log, among them `loss`, averaged over the replicas.
         """
-        return self._accumulate(batch, tf.constant(update / self.updates, tf.float32))
+        return self._accumulate(batch, tf.constant(update / self.rule.updates, tf.float32))
 
     def apply(self) -> tf.Tensor:
         """Applies the sums in one step of the optimizer and starts new ones.
@@ -107,7 +120,7 @@ class Updater:
         for total, gradient in zip(self._sums, gradients, strict=True):
             if gradient is not None:
                 total.assign_add(gradient)
-        domains = batch.get("source", batch)["domain"]
+        domains = self.objective.domains(batch)
         self._domains_seen.assign_add(tf.reduce_sum(tf.one_hot(domains, self._domains_seen.shape[0]), 0))
         return logs
 
@@ -138,14 +151,14 @@ class Updater:
     def _apply_replica(self) -> tuple[tf.Tensor, tf.Tensor]:
         variables = self.model.trainable_variables
         context = tf.distribute.get_replica_context()
-        decay = self.weight_decay / self.strategy.num_replicas_in_sync
+        decay = self.rule.weight_decay / self.strategy.num_replicas_in_sync
         gradients = [
             total.read_value() + decay * variable for total, variable in zip(self._sums, variables, strict=True)
         ]
         gradients = context.all_reduce(tf.distribute.ReduceOp.SUM, gradients)
         norm = tf.linalg.global_norm(gradients)
-        if self.gradient_clip:
-            gradients, _ = tf.clip_by_global_norm(gradients, self.gradient_clip, norm)
+        if self.rule.gradient_clip:
+            gradients, _ = tf.clip_by_global_norm(gradients, self.rule.gradient_clip, norm)
         # The optimizer sums over the replicas itself.
         self.optimizer.apply([gradient / self.strategy.num_replicas_in_sync for gradient in gradients], variables)
         seen = context.all_reduce(tf.distribute.ReduceOp.SUM, self._domains_seen.read_value()) > 0
@@ -156,7 +169,7 @@ class Updater:
     def _move_averages(self) -> None:
         """Moves the averages; over the first updates by larger steps, so that the start is soon forgotten."""
         count = tf.cast(self.optimizer.iterations.value, tf.float32)
-        momentum = tf.minimum(self.average_momentum, (1.0 + count) / (10.0 + count))
+        momentum = tf.minimum(self.rule.average_momentum, (1.0 + count) / (10.0 + count))
         for average, variable in zip(self.averages, self._averaged, strict=True):
             average.assign(momentum * average + (1.0 - momentum) * variable.value)
 
@@ -182,7 +195,8 @@ def _domain_variables(model: HD2S, optimizer: keras.optimizers.Optimizer) -> lis
     """
     layers = [layer for layer in model._flatten_layers() if isinstance(layer, _DOMAIN_LAYERS) and layer.domains > 1]
     variables = [variable for layer in layers for variable in layer.trainable_variables]
+    # Keras names a slot optimizer/variable_slot (`Optimizer.add_variable_from_reference`); the order of
+    # `optimizer.variables` it promises nowhere.
     names = tuple(variable.path.replace("/", "_") + "_" for variable in variables)
-    # Named optimizer/variable_slot.
     slots = [slot for slot in optimizer.variables if slot.path.split("/", 1)[-1].startswith(names)]
     return [*variables, *slots]

@@ -1,4 +1,4 @@
-"""How the benchmark measures: operations counted by hand, processes that end."""
+"""The benchmark's measuring: operations counted by hand, processes that end."""
 
 import os
 import pathlib

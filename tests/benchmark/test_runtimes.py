@@ -10,7 +10,7 @@ from hd2s_tf.models.presets import CLIP_FRAMES, FRAME_SIZE
 
 
 def test_pytorch_answers_as_our_network():
-    """Also a check of our layers by a framework that has nothing to do with ours."""
+    """It also checks our layers against an independent framework."""
     pytest.importorskip("torch", reason="PyTorch is optional")
     model = HD2S.from_preset("hd2s_tiny")
     clips = np.random.default_rng(1).integers(0, 256, (2, CLIP_FRAMES, 64, 96, 3), np.uint8)

@@ -1,4 +1,4 @@
-"""Each benchmark on very little: that it runs, and that its numbers fit each other."""
+"""Each benchmark on tiny inputs: it runs, and its numbers are consistent."""
 
 import functools
 import types
@@ -13,7 +13,7 @@ NARROW = {"width_multiplier": 0.0625, "levels": (1,)}
 
 @pytest.fixture
 def narrow(monkeypatch):
-    """Every model is narrow, everything is timed once, with matrices that take no time to multiply."""
+    """Makes every model narrow, times everything once, and multiplies small matrices."""
     monkeypatch.setattr(HD2S, "from_preset", functools.partial(HD2S.from_preset, **NARROW))
     monkeypatch.setattr(measure, "_MATRIX_SIDES", {"CPU": 256, "GPU": 256})
     seconds, speed = measure.seconds, measure.speed
@@ -22,7 +22,7 @@ def narrow(monkeypatch):
 
 
 def _fits(result, rate, share):
-    """That a share is the rate's part of that of the matrix products, as far as they are rounded."""
+    """Checks that a share is the rate divided by the matrix products' rate, up to rounding."""
     return result[share] == pytest.approx(result[rate] / result["matrix_product_gflops"], rel=0.05, abs=2e-3)
 
 

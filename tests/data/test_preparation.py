@@ -117,7 +117,7 @@ def test_a_truncated_unlabelled_video_is_named(source, tmp_path):
     written = prepare(skip_bad=True)
     assert written["videos"] == ["good"]
     assert [line.split(":")[0][-8:] for line in written["left_out"]] == ["half.avi", "none.avi"]
-    # What was left out once is not left out for ever.
+    # A video that was left out once is prepared once it is whole.
     with pytest.raises(BadInputError, match="half.avi|none.avi"):
         prepare()
     for name in ("half", "none"):

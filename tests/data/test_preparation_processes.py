@@ -33,7 +33,7 @@ def _command(source, output, *arguments):
 
 
 def _run(command, env=os.environ, **arguments):
-    # The tools choose themselves what TensorFlow reports.
+    # The tools set TensorFlow's log level themselves.
     env = {name: value for name, value in env.items() if name != "TF_CPP_MIN_LOG_LEVEL"}
     return subprocess.run(command, capture_output=True, text=True, check=False, cwd=ROOT, env=env, **arguments)
 

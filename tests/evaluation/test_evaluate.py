@@ -9,7 +9,7 @@ import pytest
 
 from hd2s_tf.data import synthetic
 from hd2s_tf.errors import BadInputError, RunError
-from hd2s_tf.evaluation import evaluate
+from hd2s_tf.evaluation import evaluate, scoring
 from hd2s_tf.evaluation.protocol import METRICS
 from hd2s_tf.inference.predict_fn import FunctionPredictFn
 from hd2s_tf.inference.streams import Maps
@@ -54,13 +54,13 @@ def _evaluate(dataset, output, names=(), split="train", **arguments):
 
 def test_perfect_predictions_score_perfectly(dataset, perfect, tmp_path):
     scores = _evaluate(dataset, tmp_path / "out", predictions_dir=str(perfect))
-    means = scores["mean_over_videos"]
+    means = scores.mean_over_videos
     assert means["cc"] == pytest.approx(1)
     assert means["sim"] == pytest.approx(1)
     assert means["kl_divergence"] == pytest.approx(0, abs=1e-6)
     assert means["auc_judd"] > 0.99
     stored = json.loads((tmp_path / "out" / "metrics.json").read_text())
-    assert stored["mean_over_frames"] == scores["mean_over_frames"]
+    assert stored["mean_over_frames"] == scores.mean_over_frames
     assert stored["protocol"]["other_frames"] == 10
     assert "rounded to 8 bits" in stored["protocol"]["prediction"]
     with gzip.open(tmp_path / "out" / "per_frame.csv.gz", "rt") as file:
@@ -72,32 +72,33 @@ def test_perfect_predictions_score_perfectly(dataset, perfect, tmp_path):
     assert len((tmp_path / "out" / "per_video.csv").read_text().splitlines()) == 1 + 3
     report = (tmp_path / "out" / "report.html").read_text()
     assert "Worst frames" in report
+    assert all(metric.title in report for metric in METRICS.values())
     assert "http" not in report
     assert not (tmp_path / "out" / "progress").exists()
 
 
 def test_baselines(dataset, tmp_path):
     uniform = _evaluate(dataset, tmp_path / "uniform", target="baseline:uniform")
-    assert uniform["mean_over_videos"]["auc_judd"] == 0.5
-    assert uniform["mean_over_videos"]["nss"] == 0
-    assert uniform["undefined"]["cc"] == 15
+    assert uniform.mean_over_videos["auc_judd"] == 0.5
+    assert uniform.mean_over_videos["nss"] == 0
+    assert uniform.undefined["cc"] == 15
     # JSON has no NaN.
     stored = json.loads((tmp_path / "uniform" / "metrics.json").read_text(), parse_constant=pytest.fail)
     assert stored["mean_over_videos"]["cc"] is None
-    centre = _evaluate(dataset, tmp_path / "centre", target="baseline:centre")["mean_over_videos"]
+    centre = _evaluate(dataset, tmp_path / "centre", target="baseline:centre").mean_over_videos
     assert np.isfinite(centre["nss"])
     with pytest.raises(BadInputError, match="training videos beside"):
         _evaluate(dataset, tmp_path / "mean", target="baseline:mean_map")
     # The mean of the two other videos' maps.
     mean = _evaluate(dataset, tmp_path / "mean", names=("0001",), target="baseline:mean_map")
-    assert np.isfinite(mean["mean_over_videos"]["kl_divergence"])
+    assert np.isfinite(mean.mean_over_videos["kl_divergence"])
 
 
-def test_the_model_in_the_box_with_its_conspicuity_maps(dataset, tmp_path):
+def test_the_bundled_model_with_its_conspicuity_maps(dataset, tmp_path):
     scores = _evaluate(dataset, tmp_path / "out", names=("0001",), target="auto", batch_size=1)
-    assert scores["preset"] == "hd2s_tiny"
-    assert len(scores["weights_sha256"]) == 64
-    assert scores["frames"] == 5
+    assert scores.subject.predictor["preset"] == "hd2s_tiny"
+    assert len(scores.subject.predictor["weights_sha256"]) == 64
+    assert scores.frames == 5
     report = (tmp_path / "out" / "report.html").read_text()
     assert "conspicuity 4 of 4" in report
     # Frame, ground truth, prediction and four conspicuity maps of four best, median and worst frames.
@@ -110,20 +111,20 @@ def test_a_network_scores_as_its_maps_in_files(dataset, tmp_path, brightness):
     assert names == [f"{video:04d}/{frame:04d}.png" for video in (1, 2, 3) for frame in range(1, 6)]
     assert cv2.imread(str(tmp_path / "Brightness" / names[0]), cv2.IMREAD_UNCHANGED).shape == (48, 64)
     files = _evaluate(dataset, tmp_path / "files", predictions_dir=str(tmp_path / "Brightness"))
-    assert files["mean_over_frames"] == network["mean_over_frames"]
-    assert network["protocol"] == files["protocol"]
+    assert files.mean_over_frames == network.mean_over_frames
+    assert network.subject.protocol == files.subject.protocol
 
 
 def test_missing_predictions_are_named_and_counted(dataset, perfect, tmp_path):
     for name in ("0002/3.png", "0002/4.png", "0003/1.png", "0003/2.png"):
         (perfect / name).unlink()
-    message = r"no prediction for 0002/0003.png, 0002/0004.png, 0003/0001.png and 1 more \(4 in all\): give --allow_mis"
+    message = r"no prediction for 0002/0003.png, 0002/0004.png, 0003/0001.png and 1 more \(4 in all\)$"
     with pytest.raises(BadInputError, match=message):
         _evaluate(dataset, tmp_path / "out", predictions_dir=str(perfect))
     assert not (tmp_path / "out").exists()
     scores = _evaluate(dataset, tmp_path / "out", predictions_dir=str(perfect), allow_missing=True)
-    assert scores["missing_predictions"] == 4
-    assert scores["frames"] == 11
+    assert scores.missing_predictions == 4
+    assert scores.frames == 11
     shutil.rmtree(perfect)
     perfect.mkdir()
     with pytest.raises(BadInputError, match="no prediction for any frame"):
@@ -134,23 +135,23 @@ def test_predictions_with_wrong_names(dataset, perfect, tmp_path):
     (perfect / "0001" / "99.png").write_bytes((perfect / "0001" / "1.png").read_bytes())
     with pytest.raises(BadInputError, match="no frame has the name of .*99.png"):
         _evaluate(dataset, tmp_path / "out", predictions_dir=str(perfect))
-    assert _evaluate(dataset, tmp_path / "out", predictions_dir=str(perfect), allow_missing=True)["frames"] == 15
+    assert _evaluate(dataset, tmp_path / "out", predictions_dir=str(perfect), allow_missing=True).frames == 15
 
 
 def test_predictions_that_cannot_be_used(dataset, perfect, tmp_path):
     cv2.imwrite(str(perfect / "0001" / "1.png"), np.zeros((64, 64), np.uint8))
     (perfect / "0003" / "5.png").write_bytes(b"broken")
-    message = "0001, frame 0001: a prediction of 64x64 for a ground truth of 64x48, .*5.png: not an image .*: give --al"
+    message = "0001, frame 0001: a prediction of 64x64 for a ground truth of 64x48, .*5.png: not an image"
     with pytest.raises(BadInputError, match=message):
         _evaluate(dataset, tmp_path / "out", predictions_dir=str(perfect))
     assert not (tmp_path / "out" / "metrics.json").exists()
     scores = _evaluate(dataset, tmp_path / "out", predictions_dir=str(perfect), allow_missing=True)
-    assert scores["frames"] == 13
-    assert len(scores["problems"]) == 2
+    assert scores.frames == 13
+    assert len(scores.problems) == 2
     # What has been mended is scored anew.
     for name in ("0001/1.png", "0003/5.png"):
         shutil.copy(perfect / "0002" / "2.png", perfect / name)
-    assert _evaluate(dataset, tmp_path / "out", predictions_dir=str(perfect))["frames"] == 15
+    assert _evaluate(dataset, tmp_path / "out", predictions_dir=str(perfect)).frames == 15
 
 
 def test_maps_that_are_not_finite(dataset, tmp_path, brightness, monkeypatch):
@@ -165,8 +166,8 @@ def test_maps_that_are_not_finite(dataset, tmp_path, brightness, monkeypatch):
     with pytest.raises(BadInputError, match="0001, frame 0005: the map has values that are not finite, 0002"):
         _evaluate(dataset, tmp_path / "out", batch_size=5)
     scores = _evaluate(dataset, tmp_path / "out", batch_size=5, allow_missing=True)
-    assert scores["frames"] == 12
-    assert len(scores["problems"]) == 3
+    assert scores.frames == 12
+    assert len(scores.problems) == 3
     with pytest.raises(RunError, match="0001/0005.png is missing"):
         _evaluate(dataset, tmp_path / "out", batch_size=5, submission_dir=str(tmp_path / "Method"), allow_missing=True)
 
@@ -177,14 +178,17 @@ def test_ground_truth_without_fixations(dataset, tmp_path):
     empty = cv2.imencode(".png", np.zeros((48, 64), np.uint8))[1].tobytes()
     (blind / "annotation" / "0001" / "fixation" / "0002.png").write_bytes(empty)
     scores = _evaluate(blind, tmp_path / "out", target="baseline:centre")
-    assert scores["undefined"] == {**dict.fromkeys(METRICS, 0), "nss": 1, "auc_judd": 1, "s_auc": 1}
+    assert scores.undefined == {
+        **dict.fromkeys(METRICS, 0),
+        **dict.fromkeys(("nss", "auc_judd", "s_auc", "auc_borji", "information_gain"), 1),
+    }
     for path in (blind / "annotation" / "0002" / "fixation").iterdir():
         path.write_bytes(empty)
-    with pytest.raises(BadInputError, match="^0002: no frame has fixations: give --allow_missing"):
+    with pytest.raises(BadInputError, match="^0002: no frame has fixations$"):
         _evaluate(blind, tmp_path / "out", target="baseline:centre")
     scores = _evaluate(blind, tmp_path / "out", target="baseline:centre", allow_missing=True)
-    assert scores["undefined"]["nss"] == 6
-    assert scores["problems"] == ["0002: no frame has fixations"]
+    assert scores.undefined["nss"] == 6
+    assert scores.problems == ("0002: no frame has fixations",)
     for video in ("0001", "0003"):
         shutil.rmtree(blind / "annotation" / video / "fixation")
     with pytest.raises(BadInputError, match="no frame of the split train has fixations"):
@@ -192,7 +196,7 @@ def test_ground_truth_without_fixations(dataset, tmp_path):
     assert not (tmp_path / "never").exists()
 
 
-def test_an_interrupted_evaluation_goes_on(dataset, perfect, tmp_path, monkeypatch):
+def test_an_interrupted_evaluation_resumes(dataset, perfect, tmp_path, monkeypatch):
     whole = _evaluate(dataset, tmp_path / "whole", predictions_dir=str(perfect))
     read = []
     frames = evaluate.FolderPredictor.frames
@@ -204,41 +208,33 @@ def test_an_interrupted_evaluation_goes_on(dataset, perfect, tmp_path, monkeypat
             raise KeyboardInterrupt
         return frames(self, scored)
 
-    monkeypatch.setattr(evaluate, "_PENDING_FRAMES", 0)
+    monkeypatch.setattr(scoring, "_PENDING_FRAMES", 0)
     monkeypatch.setattr(evaluate.FolderPredictor, "frames", fail_at_the_last)
     with pytest.raises(KeyboardInterrupt):
         _evaluate(dataset, tmp_path / "out", predictions_dir=str(perfect))
     resumed = _evaluate(dataset, tmp_path / "out", predictions_dir=str(perfect))
     assert read == ["0001", "0002", "0003", "0002", "0003"]
-    assert resumed["mean_over_frames"] == whole["mean_over_frames"]
-    # Other settings do not go on with it.
+    assert resumed.mean_over_frames == whole.mean_over_frames
+    # Other settings do not resume it.
     monkeypatch.setattr(evaluate.FolderPredictor, "frames", frames)
-    other = evaluate.evaluate(
-        evaluate.Request(predictions_dir=str(perfect)),
-        str(dataset),
-        "train",
-        str(tmp_path / "out"),
-        choices=evaluate.Protocol(every=2),
-    )
-    assert other["frames"] == 9
+    assert _evaluate(dataset, tmp_path / "out", predictions_dir=str(perfect), every=2).frames == 9
 
 
-def test_a_submission_of_videos_without_ground_truth(dataset, tmp_path, brightness, capsys):
+def test_a_submission_of_videos_without_ground_truth(dataset, tmp_path, brightness):
     unlabelled = tmp_path / "dataset"
     (unlabelled / "video").mkdir(parents=True)
     shutil.copy(dataset / "video" / "001.AVI", unlabelled / "video" / "701.AVI")
     with pytest.raises(BadInputError, match="no videos with ground truth in the split test"):
         _evaluate(unlabelled, tmp_path / "out", split="test")
     method = tmp_path / "Method"
-    _evaluate(unlabelled, tmp_path / "out", split="test", submission_dir=str(method))
+    assert _evaluate(unlabelled, tmp_path / "out", split="test", submission_dir=str(method)).frames == 0
     assert sorted(path.name for path in (method / "0701").iterdir()) == [f"{frame:04d}.png" for frame in range(1, 6)]
-    assert "complete: 1 videos" in capsys.readouterr().out
     assert not (tmp_path / "out" / "metrics.json").exists()
     (method / "0701" / "0006.png").write_bytes(b"")
     (method / "0702").mkdir()
     with pytest.raises(RunError, match="0702, which is no video, 0701/0006.png, which is no frame"):
         _evaluate(unlabelled, tmp_path / "out", split="test", submission_dir=str(method))
-    with pytest.raises(BadInputError, match="not with --predictions or a baseline"):
+    with pytest.raises(BadInputError, match="not of someone's predictions or a baseline"):
         _evaluate(unlabelled, tmp_path / "out", target="baseline:centre", submission_dir=str(method))
 
 
@@ -257,5 +253,5 @@ def test_data_that_cannot_be_scored(dataset, tmp_path):
         _evaluate(dataset, tmp_path / "out", names=("0001", "0009"), target="baseline:uniform")
     with pytest.raises(BadInputError, match="no baseline 'center'"):
         _evaluate(dataset, tmp_path / "out", target="baseline:center")
-    with pytest.raises(BadInputError, match="--smoothing_sigma is -1"):
+    with pytest.raises(BadInputError, match="smoothing_sigma is -1"):
         _evaluate(dataset, tmp_path / "out", smoothing_sigma=-1.0)

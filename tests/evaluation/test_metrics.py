@@ -3,30 +3,10 @@ import csv
 import numpy as np
 import pytest
 
+from hd2s_tf.benchmark import literal_metrics
 from hd2s_tf.evaluation import metrics
 
 RNG = np.random.default_rng(7)
-
-
-def _literal_auc_judd(saliency_map, fixation_map):
-    """The benchmark's code, threshold by threshold."""
-    fixated = fixation_map.ravel() > 0
-    values = saliency_map.ravel()
-    thresholds = np.sort(values[fixated])[::-1]
-    count, pixels = len(thresholds), len(values)
-    hits, false_alarms = [0.0], [0.0]
-    for index, threshold in enumerate(thresholds, 1):
-        above = np.sum(values >= threshold)
-        hits.append(index / count)
-        false_alarms.append((above - index) / (pixels - count))
-    return np.trapz([*hits, 1.0], [*false_alarms, 1.0])
-
-
-def _literal_sampled_auc(values, drawn, fixated, step=0.1):
-    thresholds = np.arange(0, max(values[fixated].max(), drawn.max()) + step * 1e-9, step)[::-1]
-    hits = [0.0, *((values[fixated] >= threshold).mean() for threshold in thresholds), 1.0]
-    false_alarms = [0.0, *((drawn >= threshold).mean() for threshold in thresholds), 1.0]
-    return np.trapz(hits, false_alarms)
 
 
 @pytest.fixture(scope="module")
@@ -51,7 +31,7 @@ def test_agrees_with_the_official_code(cases):
             "cc": metrics.cc(saliency, truth),
             "sim": metrics.sim(saliency, truth),
             "kl": metrics.kl_divergence(saliency, truth),
-            "auc_judd": metrics.auc_judd(saliency, fixated),
+            "auc_judd": metrics.auc_judd(saliency, fixated, ties="none"),
         }
         for name, value in exact.items():
             assert value == pytest.approx(expected[name], abs=1e-6), (index, name)
@@ -85,14 +65,18 @@ def test_the_counted_auc_is_the_literal_one(levels, dtype):
         saliency = np.floor(RNG.random((13, 17)) * levels).astype(dtype)
         fixated = RNG.random((13, 17)) < share
         fixated[0, 0], fixated[1, 1] = True, False
-        assert metrics.auc_judd(saliency, fixated) == pytest.approx(_literal_auc_judd(saliency, fixated), abs=1e-12)
+        assert metrics.auc_judd(saliency, fixated) == pytest.approx(
+            literal_metrics.auc_judd(saliency, fixated), abs=1e-12
+        )
 
 
 def test_the_counted_auc_is_the_literal_one_without_ties():
     for _ in range(10):
         saliency, fixated = RNG.normal(size=(13, 17)), RNG.random((13, 17)) < 0.2
         fixated[0, 0] = True
-        assert metrics.auc_judd(saliency, fixated) == pytest.approx(_literal_auc_judd(saliency, fixated), abs=1e-12)
+        assert metrics.auc_judd(saliency, fixated) == pytest.approx(
+            literal_metrics.auc_judd(saliency, fixated), abs=1e-12
+        )
 
 
 def _all_metrics(saliency, fixated, truth):
@@ -124,20 +108,42 @@ def test_the_type_of_a_map_does_not_matter():
     assert _all_metrics(odd, fixated, truth) == pytest.approx(expected, abs=1e-9)
 
 
+@pytest.mark.parametrize("equal", [0.0, 0.3, 0.6, 0.93])
+def test_expected_ties_are_those_of_jitter_in_the_mean(equal):
+    generator = np.random.default_rng(11)
+    saliency = generator.integers(1, 256, (30, 40)).astype(np.uint8)
+    saliency[generator.random(saliency.shape) < equal] = 0
+    fixated = generator.random(saliency.shape) < 0.05
+    jittered = (saliency + 1e-7 * generator.random(saliency.shape) for _ in range(6000))
+    expected = np.mean([metrics.auc_judd(values, fixated, ties="none") for values in jittered])
+    for dtype in (np.uint8, np.float32, np.int64):
+        ours = metrics.auc_judd(saliency.astype(dtype), fixated, ties="expected")
+        assert ours == pytest.approx(expected, abs=1e-3)
+
+
+def test_expected_ties_by_hand():
+    saliency = np.array([[2, 1, 1, 0]], np.uint8)
+    fixated = np.array([[False, True, False, False]])
+    # The 2 comes first, then 1 and 1 in either order: the fixation is second or third of four, and the curve goes
+    # straight from (0,0) to it. Areas 1 - 1/6 and 1 - 2/6.
+    assert metrics.auc_judd(saliency, fixated, ties="expected") == pytest.approx((5 / 6 + 4 / 6) / 2)
+    # The highest of all values.
+    top = np.array([[255, 255, 0, 0]], np.uint8)
+    fixated = np.array([[True, False, False, False]])
+    assert metrics.auc_judd(top, fixated, ties="expected") == pytest.approx((1 + 5 / 6) / 2)
+
+
 def test_sampled_aucs_have_the_literal_ones_expectation():
     saliency = RNG.random((30, 40))
     saliency[0, 0], saliency[0, 1] = 0.0, 1.0
-    fixated, others = RNG.random((2, 30, 40)) < 0.05
-    count = fixated.sum()
-    draws = [
-        _literal_sampled_auc(saliency, RNG.permutation(saliency[others])[: min(count, others.sum())], fixated)
-        for _ in range(400)
-    ]
-    ours = metrics.s_auc(saliency, fixated, others, np.random.default_rng(1), splits=400)
-    assert ours == pytest.approx(np.mean(draws), abs=0.01)
-    draws = [_literal_sampled_auc(saliency, RNG.choice(saliency.ravel(), count), fixated) for _ in range(400)]
-    ours = metrics.auc_borji(saliency, fixated, np.random.default_rng(1), splits=400)
-    assert ours == pytest.approx(np.mean(draws), abs=0.01)
+    for values in (saliency, np.uint8(255 * saliency)):
+        fixated, others = RNG.random((2, 30, 40)) < 0.05
+        draws = [literal_metrics.s_auc(values, fixated, others, RNG) for _ in range(4)]
+        ours = metrics.s_auc(values, fixated, others, np.random.default_rng(1), splits=400)
+        assert ours == pytest.approx(np.mean(draws), abs=0.01)
+        draws = [literal_metrics.auc_borji(values, fixated, RNG) for _ in range(4)]
+        ours = metrics.auc_borji(values, fixated, np.random.default_rng(1), splits=400)
+        assert ours == pytest.approx(np.mean(draws), abs=0.01)
 
 
 def test_values_at_a_threshold_reach_it():
@@ -193,7 +199,6 @@ def test_constant_maps_and_missing_fixations():
     assert metrics.auc_borji(constant, some, RNG) == pytest.approx(0.5)
     assert np.isnan(metrics.cc(constant, varied))
     assert np.isnan(metrics.sim(constant, varied))
-    assert np.isnan(metrics.kl_divergence(np.zeros((4, 5)), varied))
     assert np.isnan(metrics.kl_divergence(varied, np.zeros((4, 5))))
     for value in (
         metrics.nss(varied, nothing),
@@ -204,6 +209,19 @@ def test_constant_maps_and_missing_fixations():
         metrics.information_gain(varied, nothing, varied),
     ):
         assert np.isnan(value)
+
+
+def test_a_black_map_has_the_official_codes_values():
+    """The official code leaves a map of zeros as it is: it overlaps with nothing, and no epsilon saves it in KL."""
+    black, truth = np.zeros((2, 2), np.uint8), np.array([[3, 1], [0, 0]], np.uint8)
+    assert metrics.sim(black, truth) == metrics.sim(truth, black) == 0
+    epsilon = np.finfo(np.float64).eps
+    expected = 0.75 * np.log(epsilon + 0.75 / epsilon) + 0.25 * np.log(epsilon + 0.25 / epsilon)
+    assert metrics.kl_divergence(black, truth) == pytest.approx(expected)
+    # 0 there: a prediction would be perfect where nobody looked.
+    assert np.isnan(metrics.kl_divergence(truth, black))
+    # NaN there as well.
+    assert np.isnan(metrics.cc(black, truth))
 
 
 def test_draws_are_of_the_generator():
@@ -248,6 +266,8 @@ def test_bad_arguments():
         metrics.cc(maps.astype(complex), maps)
     with pytest.raises(ValueError, match="negative"):
         metrics.kl_divergence(maps, -maps)
+    with pytest.raises(ValueError, match="ties is 'jitter'"):
+        metrics.auc_judd(maps, fixated, ties="jitter")
     for arguments in ({"splits": 0}, {"step": 0}, {"step": 2}):
         with pytest.raises(ValueError, match="splits is"):
             metrics.auc_borji(maps, fixated, RNG, **arguments)

@@ -10,20 +10,6 @@ def _video(name, points):
     return ScoredVideo(name, True, ("1", "2"), list, lambda index: None, lambda index: np.array([points], np.float32))
 
 
-def _row(**values):
-    return {metric: values.get(metric, np.nan) for metric in METRICS}
-
-
-def test_means_over_videos_and_frames_leave_undefined_frames_out():
-    rows = {"a": [_row(nss=1.0), _row(nss=3.0), _row()], "b": [_row(nss=8.0)]}
-    scores = protocol.summarise(rows)
-    assert scores["mean_over_videos"]["nss"] == pytest.approx(5.0)
-    assert scores["mean_over_frames"]["nss"] == pytest.approx(4.0)
-    assert scores["undefined"]["nss"] == 1
-    assert scores["frames"] == 4
-    assert np.isnan(scores["mean_over_videos"]["cc"])
-
-
 def test_other_fixations_are_of_other_videos_and_of_the_seed():
     videos = [_video("a", (0.1, 0.1)), _video("b", (0.95, 0.95))]
     others = protocol.OtherFixations(videos, Protocol())

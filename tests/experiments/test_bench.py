@@ -26,8 +26,8 @@ def data_root(tmp_path_factory) -> str:
 def config() -> ml_collections.ConfigDict:
     """Two updates of the narrowest model; only its deepest conspicuity network is ever trained for real."""
     recipe = settings.paper()
-    recipe.model.width_multiplier = 0.0625
-    recipe.model.momentum = 0.5
+    recipe.model.overrides.width_multiplier = 0.0625
+    recipe.model.overrides.momentum = 0.5
     recipe.data.batch_size = 1
     recipe.data.frame_size = (32, 64)
     recipe.optimizer.accumulation = 1
@@ -35,7 +35,8 @@ def config() -> ml_collections.ConfigDict:
     return ml_collections.ConfigDict(
         {
             "recipe": recipe,
-            "domains": {"DISCS": ("discs:train", "discs:validation")},
+            "domains": {"DISCS": ("discs:train", "discs:validation", "discs:validation")},
+            "protocol": "videos",
             "test_every": 6,
             "ablated": ("DISCS",),
         }
@@ -44,13 +45,13 @@ def config() -> ml_collections.ConfigDict:
 
 def test_a_row_is_trained_and_tested_once(config, data_root, tmp_path):
     runs = bench._Bench(config, data_root, str(tmp_path))
-    row = matrices.matrix("table4", config).rows[0]
-    one = matrices.Matrix("table4", "One row", (row,), (row.arm,))
+    row = matrices.make_matrix("table4", config).rows[0]
+    one = matrices.Matrix("4", "One row", (row,))
     (result,) = runs.results(one, (3,))
     assert np.isfinite(result.mean("nss"))
     folder = tmp_path / "seed3" / row.training.name
     made = json.loads((folder / "config.json").read_text())
-    assert (made["seed"], made["model"]["levels"], made["loss"]["multi_level"]) == (3, [1], False)
+    assert (made["seed"], made["model"]["overrides"]["levels"], made["loss"]["multi_level"]) == (3, [1], False)
     tested = json.loads((folder / "tests/DISCS/metrics.json").read_text())
     assert (tested["frames"], tested["stride"]) == (3, 6)
 
@@ -59,7 +60,7 @@ def test_a_row_is_trained_and_tested_once(config, data_root, tmp_path):
     assert {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*") if path.is_file()} == written
 
     # As written before a setting existed.
-    del made["model"]["recompute"]
+    del made["model"]["overrides"]["recompute"]
     (folder / "config.json").write_text(json.dumps(made))
     assert runs.results(one, (3,))[0].mean("nss") == result.mean("nss")
 
@@ -68,7 +69,7 @@ def test_a_row_is_trained_and_tested_once(config, data_root, tmp_path):
         runs.results(one, (3,))
 
 
-def test_a_transfer_goes_on_from_its_source(config, data_root, tmp_path, monkeypatch):
+def test_a_transfer_starts_from_the_best_weights_of_its_source(config, data_root, tmp_path, monkeypatch):
     trained = []
 
     def train(recipe, workdir):
@@ -76,14 +77,18 @@ def test_a_transfer_goes_on_from_its_source(config, data_root, tmp_path, monkeyp
         path = pathlib.Path(workdir)
         path.mkdir(parents=True)
         (path / loop.CONFIG).write_text(recipe.to_json_best_effort())
-        (path / loop.LAST).write_bytes(b"weights")
+        for name in (loop.LAST, loop.BEST):
+            (path / name).write_bytes(b"weights")
 
     monkeypatch.setattr(loop, "train", train)
     runs = bench._Bench(config, data_root, str(tmp_path))
     training = matrices.Training("transferred", (("data.train", ("DISCS",)),), matrices.base("DISCS"))
     runs.weights(training, 0)
-    source = str(tmp_path / "seed0/base_DISCS/last.weights.h5")
+    source = str(tmp_path / "seed0/base_DISCS/best.weights.h5")
     assert trained == [("base_DISCS", ""), ("transferred", source)]
+    # Without validation data there is no best.
+    config.domains.DISCS = ("discs:train", "", "discs:validation")
+    assert runs.weights(matrices.base("DISCS"), 1) == str(tmp_path / "seed1/base_DISCS/last.weights.h5")
 
 
 def test_bad_arguments(config, data_root, tmp_path):

@@ -1,4 +1,4 @@
-"""The bundled weights predict the bytes that they always have.
+"""The bundled weights predict the same bytes as ever.
 
 `golden/frames.png` holds the first 24 frames of the bundled video at 64x96 and `golden/maps.png` their maps at 128x192,
 each below the one before. `python -m tests.inference.test_bundled_weights` makes them and `golden/golden.json` anew.
@@ -15,7 +15,7 @@ from hd2s_tf import load_predict_fn, predict_video
 
 FOLDER = pathlib.Path(__file__).parent / "golden"
 COUNT, SIZE = 24, (128, 192)
-# What decides how TensorFlow and oneDNN add up float32 numbers, the newest first.
+# The instructions with which TensorFlow and oneDNN add up float32 numbers, the newest first.
 INSTRUCTION_SETS = ("amx_tile", "avx512f", "avx2")
 
 

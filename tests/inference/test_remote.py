@@ -36,7 +36,7 @@ class _Service(prediction_service_pb2_grpc.PredictionServiceServicer):
             wanted = f"Specific(m, {spec.version.value})"
             context.abort(grpc.StatusCode.NOT_FOUND, f"Servable not found for request: {wanted}")
 
-    def GetModelMetadata(self, request, context):  # noqa: N802
+    def GetModelMetadata(self, request, context):
         self._check(request, context)
         response = get_model_metadata_pb2.GetModelMetadataResponse()
         response.model_spec.version.value = self.version
@@ -46,7 +46,7 @@ class _Service(prediction_service_pb2_grpc.PredictionServiceServicer):
         response.metadata["signature_def"].Pack(signatures)
         return response
 
-    def Predict(self, request, context):  # noqa: N802
+    def Predict(self, request, context):
         self._check(request, context)
         response = predict_pb2.PredictResponse()
         response.model_spec.version.value = self.version

@@ -6,41 +6,20 @@ import tensorflow as tf
 
 from hd2s_tf.models import domain_specific
 from hd2s_tf.training import losses
+from tests.models.layer_checks import check_layer
 
 
-def test_domain_batch_normalisation_with_one_domain_is_batch_normalisation():
-    features = tf.random.stateless_normal((4, 3, 5, 2), seed=(1, 2)) * 2 + 1
-    own = domain_specific.DomainBatchNormalization(1, momentum=0.9, epsilon=1e-3)
-    plain = keras.layers.BatchNormalization(momentum=0.9, epsilon=1e-3)
-    domain = tf.zeros(4, tf.int32)
-    for _ in range(3):
-        np.testing.assert_allclose(
-            own(features, domain, training=True), plain(features, training=True), rtol=1e-4, atol=1e-5
-        )
-    np.testing.assert_allclose(own.moving_mean[0], plain.moving_mean, rtol=1e-4)
-    np.testing.assert_allclose(own.moving_variance[0], plain.moving_variance, rtol=1e-4)
-    np.testing.assert_allclose(own(features, domain), plain(features), rtol=1e-4, atol=1e-5)
-
-
-def test_training_one_domain_leaves_the_others_statistics_untouched():
-    layer = domain_specific.DomainBatchNormalization(3)
-    features = tf.random.stateless_normal((4, 3, 5, 2), seed=(1, 2)) + 5
-    layer(features, tf.zeros(4, tf.int32))
-    before = [variable.numpy() for variable in (layer.moving_mean, layer.moving_variance)]
-    layer(features, tf.fill([4], 1), training=True)
-    for old, variable in zip(before, (layer.moving_mean, layer.moving_variance), strict=True):
-        assert (old[1] != variable.numpy()[1]).all()
-        np.testing.assert_array_equal(old[[0, 2]], variable.numpy()[[0, 2]])
-
-
-def test_one_batch_may_mix_domains_at_inference():
-    layer = domain_specific.DomainBatchNormalization(2)
-    features = tf.random.stateless_normal((2, 3, 5, 2), seed=(1, 2))
-    layer(features, tf.constant([0, 1]))
-    layer.gamma.assign([[1.0, 1.0], [2.0, 3.0]])
-    mixed = layer(features, tf.constant([0, 1]))
-    for index in range(2):
-        np.testing.assert_allclose(mixed[index : index + 1], layer(features[index : index + 1], tf.constant([index])))
+@pytest.mark.parametrize(
+    ("create", "inputs", "shape", "mixed"),
+    [
+        (lambda: domain_specific.GaussianPriors(2), (2, 4, 6, 3), (2, 4, 6, 3 + 16), "bfloat16"),
+        (lambda: domain_specific.DomainFusion(2), (2, 4, 6, 3), (2, 4, 6), "float32"),
+        (lambda: domain_specific.GaussianSmoothing(2, 4.0), (2, 4, 6), (2, 4, 6), "float32"),
+    ],
+)
+def test_layers_keep_their_promises(create, inputs, shape, mixed):
+    values = tf.random.stateless_normal(inputs, seed=(1, 2))
+    check_layer(create, values, tf.constant([0, 1]), shape=shape, mixed=mixed)
 
 
 def test_priors_follow_the_formula():

@@ -10,7 +10,7 @@ RNG = np.random.default_rng(11)
 
 @pytest.fixture(scope="module", params=[{}, {"domains": ("a", "b")}], ids=["plain", "domains"])
 def trained(request):
-    """A narrow model whose normalisations do something."""
+    """A narrow model with normalisation statistics other than the initial ones."""
     model = HD2S(0.125, **request.param)
     model.create_variables()
     for variable in model.variables:
@@ -57,7 +57,7 @@ def test_weights_of_small_models_are_constants(trained, inputs, monkeypatch):
     graph = constants.get_concrete_function(*inputs.values()).graph
     assert not any(operation.type == "ReadVariableOp" for operation in graph.get_operations())
     np.testing.assert_allclose(constants(*inputs.values()), maps(*inputs.values()), atol=1e-6)
-    # What the variables hold at that time, whatever becomes of them.
+    # The constants keep the variables' values of that time.
     before = constants(*inputs.values()).numpy()
     fast.variables[0].assign(fast.variables[0] + 1.0)
     np.testing.assert_array_equal(constants(*inputs.values()), before)

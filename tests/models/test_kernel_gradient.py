@@ -1,4 +1,4 @@
-"""Tests of hd2s_tf.models.kernel_gradient."""
+"""The kernel gradient by matrix products against TensorFlow's own."""
 
 import numpy as np
 import pytest
@@ -15,7 +15,7 @@ def random(shape: tuple, seed: int) -> tf.Tensor:
 
 
 def gradients(layer, features, kernel, weights, training):
-    """By features and kernel, in a graph that does not know the batch's size."""
+    """Gradients with respect to features and kernel, in a graph that does not know the batch size."""
     signature = [tf.TensorSpec((None, *features.shape[1:]))]
 
     @tf.function(input_signature=signature)

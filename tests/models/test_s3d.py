@@ -2,6 +2,7 @@ import pytest
 import tensorflow as tf
 
 from hd2s_tf.models import s3d
+from tests.models.layer_checks import check_layer
 
 
 @pytest.mark.parametrize(("frames", "height", "width"), [(8, 32, 64), (16, 64, 32)])
@@ -32,8 +33,12 @@ def test_unknown_endpoint_lists_the_endpoints():
         s3d.S3D(last="mixed_6a")
 
 
-def test_scaled_width_keeps_the_papers_widths_and_rounds_others_to_eight():
-    assert s3d.scaled_width(832, 1.0) == 832
-    assert s3d.scaled_width(3, 1.0) == 3
-    assert s3d.scaled_width(480, 0.25) == 120
-    assert s3d.scaled_width(3, 0.25) == 8
+def test_keeps_its_promises():
+    shapes = {"endpoint1": (1, 4, 8, 8, 8), "endpoint2": (1, 4, 4, 4, 24), "endpoint3": (1, 2, 2, 2, 64)}
+    clip = tf.random.stateless_normal((1, 8, 32, 32, 3), seed=(1, 2))
+    check_layer(lambda: s3d.S3D(0.125, last="endpoint3", recompute=True), clip, shape=shapes)
+
+
+def test_strides_are_the_published_ones():
+    assert s3d.TEMPORAL_STRIDES == {"endpoint1": 2, "endpoint2": 2, "endpoint3": 4, "endpoint4": 8, "endpoint5": 8}
+    assert s3d.SIZE_DIVISOR == 32

@@ -11,7 +11,7 @@ SIZE = (32, 64)
 
 
 def _model(**arguments):
-    """A narrow model whose normalisations do something."""
+    """A narrow model with normalisation statistics other than the initial ones."""
     model = HD2S(0.125, **arguments)
     model.create_variables()
     for variable in model.variables:

@@ -1,4 +1,4 @@
-"""Parity with what the published networks answer, on stand-ins for their checkpoints."""
+"""Parity with the published networks, on stand-ins for their checkpoints."""
 
 import importlib.util
 import math

@@ -1,4 +1,4 @@
-"""A client's run that is interrupted and goes on: every map once, and the very bytes of a run that was not."""
+"""A client's run that is interrupted and resumed: every map once, byte for byte those of an uninterrupted run."""
 
 import itertools
 import json
@@ -33,7 +33,7 @@ def _run(port, source, output, name="m", version=None, **arguments):
 
 
 def _interrupt(monkeypatch, after):
-    """Lets the next run end as by Ctrl-C when that many frames have been answered."""
+    """Interrupts the next run as Ctrl-C does, once so many frames are answered."""
     answers = remote.predict_frames
 
     def some(*arguments, **options):
@@ -68,7 +68,7 @@ def test_what_an_interrupted_run_leaves_is_kept(videos, port, tmp_path, monkeypa
         with pytest.raises(KeyboardInterrupt):
             _run(port, videos / "001.AVI", output)
         assert not (output / to_folder.SUMMARY).exists()
-        # What was being written when the run was killed is none of the maps.
+        # A file half-written at the kill does not count as a map.
         (output / to_folder.MAPS / "0099.png.1a2b3c4d.tmp").write_bytes(b"half")
         kept = {path: path.stat().st_mtime_ns for path in (output / to_folder.MAPS).glob("*.png")}
         finished = next(

@@ -26,10 +26,10 @@ def test_scores_of_the_same_model_by_every_way(exported, cold, serve, dataset, t
         patched.setattr(evaluate, "load_predict_fn", lambda *_: ModelPredictFn(exported.model))
         keras = scores_of("keras")
     for scores in (saved, served):
-        assert scores["preset"] == keras["preset"] == "hd2s_tiny"
-        assert scores["smoothing_sigma"] == 5
-        assert scores["mean_over_videos"] == pytest.approx(keras["mean_over_videos"], abs=1e-4)
+        assert scores.subject.predictor["preset"] == keras.subject.predictor["preset"] == "hd2s_tiny"
+        assert scores.subject.predictor["smoothing_sigma"] == 5
+        assert scores.mean_over_videos == pytest.approx(keras.mean_over_videos, abs=1e-4)
     # One graph, one arithmetic.
-    assert saved["mean_over_frames"] == served["mean_over_frames"]
+    assert saved.mean_over_frames == served.mean_over_frames
     with pytest.raises(BadInputError, match=r"NOT_FOUND: .*Latest\(x\)"):
         scores_of(f"grpc://127.0.0.1:{server.port}/x")

@@ -1,4 +1,4 @@
-"""The server as clients meet it: labels, limits, health, encryption and its end."""
+"""The server as clients see it: labels, limits, health, encryption, shut-down."""
 
 import shutil
 import subprocess
@@ -175,7 +175,7 @@ def _ask(server, folder, deadline=60.0, **names):
 def test_an_encrypted_connection(serve, certificates):
     server = serve(credentials=tls(str(certificates / "server.pem"), str(certificates / "server.key")))
     assert _ask(server, certificates, tls_ca="ca.pem") == "hd2s_tiny"
-    # At once and not at the deadline: the server's certificate does not get better.
+    # At once and not at the deadline: a bad certificate stays bad.
     for authority, message in (("stranger.pem", "CERTIFICATE_VERIFY_FAILED"), ("broken.pem", "security handshaker")):
         with pytest.raises(BadInputError, match=f"UNAVAILABLE: .*{message}"):
             _ask(server, certificates, tls_ca=authority)
@@ -190,7 +190,7 @@ def test_certificates_of_clients(serve, certificates):
     server = serve(credentials=tls(*files))
     pair = {"tls_certificate": "client.pem", "tls_key": "client.key"}
     assert _ask(server, certificates, tls_ca="ca.pem", **pair) == "hd2s_tiny"
-    # The server ends the connection without a word.
+    # The server closes the connection without an answer.
     for other in ({}, {"tls_certificate": "stranger.pem", "tls_key": "stranger.key"}):
         with pytest.raises(RunError, match="UNAVAILABLE"):
             _ask(server, certificates, deadline=1.0, tls_ca="ca.pem", **other)

@@ -128,7 +128,7 @@ def test_the_graph_has_no_foreign_operation(exported):
     used |= {node.op for function in graph.library.function for node in function.node_def}
     assert {"DecodeImage", "EncodePng", "DepthwiseConv2dNative"} <= used
     assert not [name for name in used if "PyFunc" in name or name.startswith("IO>")]
-    # What TensorFlow itself brings, and nothing else.
+    # TensorFlow's own operations only.
     assert all(name in functions or hasattr(tf.raw_ops, name) for name in used)
 
 

@@ -1,4 +1,4 @@
-"""Starts tools in copies of a process that has the libraries loaded already, which takes seconds off every start.
+"""Starts tools in copies of a process that has already loaded the libraries, which saves seconds at every start.
 
 Reads a JSON list of a tool and its arguments from each line of standard input; answers with a JSON list of the exit
 status, the standard output and the standard error. Each tool runs in a child of its own, as from a shell.
@@ -47,7 +47,7 @@ def _become(arguments: list[str], output: int, errors: int) -> None:
         status = 0
     except SystemExit as end:
         status = end.code if isinstance(end.code, int) else int(end.code is not None)
-    except BaseException:  # noqa: BLE001
+    except BaseException:
         traceback.print_exc()
     finally:
         sys.stdout.flush()

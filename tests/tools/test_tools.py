@@ -1,4 +1,4 @@
-"""The tools as a user starts them: contracts, exit statuses, one line for what is wrong."""
+"""The tools as a user starts them: contracts, exit statuses, one line for an error."""
 
 import json
 import os
@@ -106,7 +106,7 @@ def test_predict_lists_domains(run, tmp_path):
 
 
 def test_prepare_look_train_and_evaluate(run, tmp_path):
-    """A data set's whole way through the tools, on generated videos."""
+    """Takes generated videos through all the tools."""
     from hd2s_tf.data import synthetic
 
     synthetic.write_videos(tmp_path / "discs", videos=3, frames=18, size=(64, 96))
@@ -123,7 +123,7 @@ def test_prepare_look_train_and_evaluate(run, tmp_path):
         f"--workdir={tmp_path / 'run'}",
         f"--config.data.train=('{prepared}:train',)",
         f"--config.data.validation=('{prepared}:validation',)",
-        "--config.model.levels=(1,)",
+        "--config.model.overrides.levels=(1,)",
         "--config.optimizer.updates=2",
     )
     for name in ("best.weights.h5", "last.weights.h5", "config.json", "metrics.jsonl", "curves.png"):
@@ -138,7 +138,7 @@ def test_prepare_look_train_and_evaluate(run, tmp_path):
     [
         (["--config=configs/missing.py"], "missing.py"),
         (["--config=configs/smoke.py", "--config.optimizer.nonsense=1"], "nonsense"),
-        (["--config=configs/hd2s_dhf1k.py"], "init.encoder"),
+        (["--config=configs/hd2s.py"], "init.encoder"),
         (["--config=configs/smoke.py", "--config.init.weights=missing.weights.h5"], "no such weight file"),
         (["--config=configs/smoke.py", "--config.data.train=('nowhere:train',)"], "nowhere/train/dataset.json"),
         (["--config=configs/smoke.py", "--config.model.preset=x"], "model.preset is 'x'"),
@@ -190,7 +190,7 @@ def test_convert_refuses_what_is_no_checkpoint(run, tmp_path):
 
 
 def test_a_tool_starts_as_a_program_of_its_own():
-    """The other tests start tools in copies of one process; this one goes the whole way."""
+    """The other tests start tools in copies of one process; this one starts a new program."""
     command = [sys.executable, str(ROOT / "tools" / "predict.py"), "--input=missing.mp4", "--output_dir=out"]
     result = subprocess.run(command, capture_output=True, text=True, check=False, env=_environment())
     assert (result.returncode, result.stderr) == (2, "error: missing.mp4: no such file or folder\n")

@@ -1,4 +1,4 @@
-"""The smallest run that goes through everything: one conspicuity network, eight channels a layer, small frames."""
+"""The smallest run that exercises everything: one conspicuity network, eight channels a layer, small frames."""
 
 import ml_collections
 import pytest
@@ -22,10 +22,10 @@ def config(prepared) -> ml_collections.ConfigDict:
     """Six updates of two batches of two clips."""
     config = settings.paper()
     config.model.preset = "hd2s_tiny"
-    config.model.width_multiplier = 0.0625
-    config.model.levels = (1,)
-    config.model.momentum = 0.9
-    config.model.dropout = 0.2
+    config.model.overrides.width_multiplier = 0.0625
+    config.model.overrides.levels = (1,)
+    config.model.overrides.momentum = 0.9
+    config.model.overrides.dropout = 0.2
     config.data.train = (f"{prepared}:train",)
     config.data.validation = (f"{prepared}:validation",)
     config.data.batch_size = 2

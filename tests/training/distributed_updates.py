@@ -1,4 +1,4 @@
-"""Updates on the same eight examples by several strategies; writes the weights after them.
+"""Runs updates on the same eight examples under several strategies and writes the resulting weights.
 
 python tests/training/distributed_updates.py devices|multiworker OUTPUT.npz
 """
@@ -14,7 +14,7 @@ from hd2s_tf.models.hd2s import HD2S
 from hd2s_tf.models.normalization import BatchNormalization
 from hd2s_tf.training import strategies
 from hd2s_tf.training.objectives import Supervised
-from hd2s_tf.training.updater import Updater
+from hd2s_tf.training.updater import Rule, Updater
 
 EXAMPLES, SIZE = 8, (32, 64)
 
@@ -45,17 +45,8 @@ def update(strategy: tf.distribute.Strategy, accumulation: int, frozen: bool, up
             if isinstance(layer, BatchNormalization):
                 layer.trainable = not frozen
         optimizer = keras.optimizers.Adam(1e-3) if frozen else keras.optimizers.SGD(1e-2)
-    updater = Updater(
-        model,
-        optimizer,
-        Supervised(),
-        strategy,
-        accumulation=accumulation,
-        updates=updates,
-        weight_decay=1e-3,
-        gradient_clip=1.0,
-        average_momentum=0.9,
-    )
+    rule = Rule(updates, accumulation, weight_decay=1e-3, gradient_clip=1.0, average_momentum=0.9)
+    updater = Updater(model, optimizer, Supervised(), strategy, rule)
     batch = EXAMPLES // accumulation
 
     def pipeline(context: tf.distribute.InputContext) -> tf.data.Dataset:

@@ -1,4 +1,4 @@
-"""One device, accumulated batches, several devices and several processes make the same update."""
+"""One device, accumulated batches, several devices and several processes compute the same update."""
 
 import json
 import os
@@ -66,7 +66,7 @@ def test_every_way_makes_the_same_update(weights, case, reference, tolerance):
 
 @pytest.mark.parametrize("case, other", [("whole", "trained")])
 def test_the_updates_moved_the_weights(weights, case, other):
-    """What the comparisons would not notice: that nothing happened, or that statistics never moved."""
+    """Checks what the comparisons would miss: no update at all, or statistics that never move."""
     kernels = [name for name in weights[case] if name.endswith("kernel")]
     assert all(np.abs(weights[case][name] - weights[other][name]).max() > 1e-4 for name in kernels)
     means = [name for name in weights[case] if name.endswith("moving_mean")]

@@ -1,4 +1,4 @@
-"""Whole runs of the smallest model: what they leave behind, and that nothing stops them for good."""
+"""Whole runs of the smallest model: what they write, and that they survive interruptions."""
 
 import json
 import multiprocessing
@@ -12,7 +12,8 @@ import pytest
 import tensorflow as tf
 
 from hd2s_tf.errors import BadInputError, RunError
-from hd2s_tf.training import loop
+from hd2s_tf.models import weight_files
+from hd2s_tf.training import loop, setup, validation
 
 KILLS, PATIENCE = 3, 300
 
@@ -49,7 +50,7 @@ def same_values(first, second):
 
 @pytest.fixture
 def start():
-    """Starts a run in a process of its own, which shares no more with this one than the loaded library."""
+    """Starts a run in a process of its own that shares only the loaded library with this one."""
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(["hd2s_tf.training.loop"])
     processes = []
@@ -116,7 +117,7 @@ def test_what_a_run_leaves_and_that_a_finished_one_stays(config, tmp_path, capfd
     shown = capfd.readouterr().err
     for word in ("loss=", "nss=", "clips_per_second=", "6/6", "<00:00"):
         assert word in shown
-    assert scores.keys() == {"loss", "nss", "cc"}
+    assert scores.keys() == {"loss", "kl_divergence", "nss", "cc"}
     lines = metrics(tmp_path)
     assert lines[-1] == {"update": 6, **{f"validation/{name}": value for name, value in scores.items()}}
     assert all(np.isfinite(list(line.values())).all() for line in lines)
@@ -125,7 +126,8 @@ def test_what_a_run_leaves_and_that_a_finished_one_stays(config, tmp_path, capfd
     assert record["trained_on"][0]["videos"] == ["0001", "0002", "0003"]
     assert tf.io.decode_png((tmp_path / "curves.png").read_bytes()).shape[0] > 100
     assert {(3, "validation"), (6, "validation"), (6, "validation/nss"), (1, "loss")} <= set(events(tmp_path))
-    best = max((line for line in lines if "validation/nss" in line), key=lambda line: line["validation/nss"])
+    name = "validation/kl_divergence"
+    best = min((line for line in lines if name in line), key=lambda line: line[name])
     best_is_last = best["update"] == 6
     assert best_is_last == all(
         np.array_equal(value, weights(tmp_path / "best.weights.h5")[key])
@@ -162,47 +164,64 @@ def test_a_loss_that_is_not_finite_stops_the_run(config, tmp_path):
                 assert np.isfinite(reader.get_tensor(name)).all(), name
 
 
-@pytest.mark.parametrize(
-    "changes, message",
-    [
-        ({"init.weights": "missing.weights.h5"}, "missing.weights.h5: no such weight file"),
-        ({"init.encoder": "missing.weights.h5"}, "missing.weights.h5: no such weight file"),
-        ({"init.encoder": "required"}, "init.encoder"),
-        ({"model.preset": "x"}, "model.preset is 'x'"),
-        ({"model.precision": "float16"}, "model.precision"),
-        ({"data.frame_size": (32, 40)}, "multiples of 32"),
-        ({"data.train": ()}, "data.train is empty"),
-        ({"data.train": ("folder",)}, "folder:split"),
-        ({"data.batch_size": 0}, "data.batch_size is 0"),
-        ({"every.checkpoint": 0}, "every.checkpoint is 0"),
-    ],
-)
-def test_bad_settings_leave_nothing_behind(config, tmp_path, changes, message):
-    config.update_from_flattened_dict(changes)
-    with pytest.raises(BadInputError, match=message):
+def test_bad_settings_leave_nothing_behind(config, tmp_path):
+    config.model.preset = "x"
+    with pytest.raises(BadInputError, match="model.preset is 'x'"):
         loop.train(config, str(tmp_path / "run"))
     assert not (tmp_path / "run").exists()
 
 
+def test_an_older_versions_run_is_refused_and_stays(config, tmp_path):
+    record = json.dumps({"model": {"preset": "hd2s_tiny", "width_multiplier": 0.25}})
+    (tmp_path / "config.json").write_text(record)
+    with pytest.raises(BadInputError, match=r"config.json: an older version's run, which cannot be resumed"):
+        loop.train(config, str(tmp_path))
+    assert (tmp_path / "config.json").read_text() == record
+
+
+@pytest.mark.parametrize("clip_frames", [8, 32])
+def test_clips_of_other_lengths_are_trained_and_validated(config, tmp_path, clip_frames):
+    """The videos have 18 frames: 32 are made by reflection."""
+    config.model.overrides.clip_frames = clip_frames
+    config.optimizer.updates = 1
+    assert np.isfinite(loop.train(config, str(tmp_path))["kl_divergence"])
+    assert weight_files.settings(tmp_path / "last.weights.h5")["clip_frames"] == clip_frames
+
+
 @pytest.mark.parametrize(
-    "schedule, warmup, expected",
-    [
-        ("constant", 0, {0: 1.0, 50: 1.0}),
-        ("constant", 10, {0: 0.01, 5: 0.505, 10: 1.0, 50: 1.0}),
-        ("cosine", 0, {0: 1.0, 50: 0.505, 100: 0.01}),
-        ("cosine", 10, {0: 0.01, 10: 1.0, 55: 0.505, 100: 0.01}),
-    ],
+    ("name", "values", "best"),
+    [("kl_divergence", [1.0, 0.5, 0.7], 2), ("nss", [1.0, 0.5, 0.7], 1), ("cc", [0.1, 0.1, 0.3], 3)],
 )
-def test_learning_rate(config, schedule, warmup, expected):
-    config.optimizer.update({"learning_rate": 2.0, "schedule": schedule, "warmup": warmup, "updates": 100})
-    rate = loop._schedule(config)
-    for update, factor in expected.items():
-        value = rate if isinstance(rate, float) else float(rate(update))
-        assert value == pytest.approx(2.0 * factor, rel=1e-5)
+def test_the_best_weights_are_chosen_by_the_setting(config, tmp_path, monkeypatch, name, values, best):
+    config.selected_by = name
+    config.optimizer.updates, config.every.evaluation = 3, 1
+    config.optimizer.average_momentum = 0.0
+    scores = ({**dict.fromkeys(validation.VALUES, 0.2), name: value} for value in values)
+    seen = []
+
+    def run(self, model):
+        seen.append([variable.numpy() for variable in model.trainable_variables])
+        return next(scores), np.zeros((8, 8, 3), np.uint8)
+
+    monkeypatch.setattr(validation.Validation, "run", run)
+    loop.train(config, str(tmp_path))
+    kept = setup.create_model(config)
+    weight_files.load(kept, tmp_path / "best.weights.h5")
+    kept = [variable.numpy() for variable in kept.trainable_variables]
+    same = [all(map(np.array_equal, kept, weights)) for weights in seen]
+    assert same == [number == best for number in (1, 2, 3)]
+
+
+def test_a_value_to_choose_by_that_is_undefined_ends_the_run(config, tmp_path, monkeypatch):
+    config.selected_by = "nss"
+    scores = {**dict.fromkeys(validation.VALUES, 0.2), "nss": float("nan")}
+    monkeypatch.setattr(validation.Validation, "run", lambda self, model: (scores, np.zeros((8, 8, 3), np.uint8)))
+    with pytest.raises(RunError, match="validation's nss is nan"):
+        loop.train(config, str(tmp_path))
 
 
 def test_a_bfloat16_run_has_float32_weights(config, tmp_path):
-    config.model.precision = "mixed_bfloat16"
+    config.run.precision = "mixed_bfloat16"
     config.optimizer.updates = 1
     assert np.isfinite(loop.train(config, str(tmp_path))["nss"])
     assert {value.dtype for value in weights(tmp_path / "last.weights.h5").values()} <= {

@@ -69,14 +69,15 @@ def test_correlation_by_hand():
     np.testing.assert_allclose(losses.correlation(values, tf.ones_like(values)), [0.0], atol=1e-6)
 
 
-def test_metric_loss_by_hand_and_without_fixations():
+def test_terms_by_hand_and_without_fixations():
     # Two opposite corners: the map's mean is 1/2 and its deviation 1/2, so NSS is 1 on it; CC with itself is 1.
     saliency_map = tf.constant([[[1.0, 0.0], [0.0, 1.0]]] * 2)
     fixation_map = tf.constant([[[True, False], [False, False]], [[False, False], [False, False]]])
     with tf.GradientTape() as tape:
         tape.watch(saliency_map)
-        loss = losses.metric_loss(saliency_map, 1.0 - saliency_map, fixation_map, cc_weight=0.5, nss_weight=0.1)
+        terms = {name: term(saliency_map, 1.0 - saliency_map, fixation_map) for name, term in losses.TERMS.items()}
+        loss = sum(terms.values())
     # CC with the opposite map is -1.
-    np.testing.assert_allclose(loss, [0.5 * 2 - 0.1, 0.5 * 2], atol=1e-5)
+    np.testing.assert_allclose(terms["cc"], [2.0, 2.0], atol=1e-5)
+    np.testing.assert_allclose(terms["nss"], [-1.0, 0.0], atol=1e-5)
     assert np.isfinite(tape.gradient(loss, saliency_map)).all()
-    np.testing.assert_array_equal(losses.metric_loss(saliency_map, saliency_map, fixation_map), [0.0, 0.0])

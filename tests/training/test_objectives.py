@@ -38,6 +38,11 @@ def labelled(seed: int) -> dict[str, tf.Tensor]:
 BATCH = {"source": labelled(1), "target": {"clip": labelled(2)["clip"]}}
 
 
+def constantly(value: float):
+    """A schedule of lambda that ignores the progress."""
+    return lambda progress: tf.constant(value)
+
+
 def gradients(model, objective, batch) -> dict[str, np.ndarray]:
     with tf.GradientTape() as tape:
         loss = tf.reduce_mean(objective(model, batch, PROGRESS)[0])
@@ -52,7 +57,7 @@ def part(values: dict, name: str) -> dict:
 
 @dataclasses.dataclass(frozen=True)
 class NoSaliency(Supervised):
-    """Leaves the domain loss alone in an adaptation."""
+    """An adaptation with the domain loss only."""
 
     def of_outputs(self, outputs, batch):
         return tf.zeros(outputs["saliency_map"].shape[0]), {}
@@ -60,7 +65,7 @@ class NoSaliency(Supervised):
 
 def test_with_lambda_0_the_encoder_learns_as_without_a_target(model):
     supervised = gradients(model, Supervised(), BATCH["source"])
-    adapted = gradients(model, Adaptation(reversal=0.0), BATCH)
+    adapted = gradients(model, Adaptation(reversal=constantly(0.0)), BATCH)
     assert any(np.any(value) for value in part(adapted, "domain_classifier").values())
     for name in ("encoder", "temporal_reduction", "conspicuity", "fusion"):
         expected = part(supervised, name)
@@ -70,7 +75,7 @@ def test_with_lambda_0_the_encoder_learns_as_without_a_target(model):
 
 
 def test_encoder_and_classifiers_pull_the_domain_loss_in_opposite_directions(model):
-    objective = Adaptation(NoSaliency(), reversal=1.0)
+    objective = Adaptation(NoSaliency(), reversal=constantly(1.0))
 
     def domain_loss() -> float:
         total = 0.0
@@ -100,7 +105,7 @@ def test_target_clips_leave_decoders_and_fusion_alone(model):
     found, after = [], []
     for seed in (2, 5):
         batch = {"source": BATCH["source"], "target": {"clip": labelled(seed)["clip"]}}
-        found.append(gradients(model, Adaptation(reversal=1.0), batch))
+        found.append(gradients(model, Adaptation(reversal=constantly(1.0)), batch))
         after.append({variable.path: variable.numpy() for variable in model.variables})
         for variable, value in zip(model.variables, start, strict=True):
             variable.assign(value)
@@ -115,7 +120,7 @@ def test_target_clips_leave_decoders_and_fusion_alone(model):
 
 
 def test_accuracy_and_loss_of_each_level_are_logged(model):
-    _, logs = Adaptation(reversal=1.0)(model, BATCH, PROGRESS)
+    _, logs = Adaptation(reversal=constantly(1.0))(model, BATCH, PROGRESS)
     assert 0.0 <= float(logs["domain_accuracy_level1"]) <= 1.0
     np.testing.assert_allclose(logs["domain_loss"], logs["domain_loss_level1"], rtol=1e-5)
     assert float(logs["reversal"]) == 1.0
@@ -124,3 +129,20 @@ def test_accuracy_and_loss_of_each_level_are_logged(model):
 def test_lambda_follows_the_progress(model):
     _, logs = Adaptation()(model, BATCH, tf.constant(0.1))
     np.testing.assert_allclose(logs["reversal"], 2 / (1 + np.exp(-1.0)) - 1, rtol=1e-6)
+
+
+def test_loss_terms_are_weighed_and_added(model):
+    batch = {**BATCH["source"], "fixation_map": tf.random.stateless_uniform((EXAMPLES, *FRAME_SIZE), (1, 2)) > 0.99}
+    outputs = model({"clip": batch["clip"]}, training=False)
+    plain, _ = Supervised().of_outputs(outputs, batch)
+    weighed, _ = Supervised(terms={"cc": 0.5, "nss": 0.1}).of_outputs(outputs, batch)
+    saliency_map = outputs["saliency_map"]
+    expected = plain + 0.5 * (1 - losses.correlation(saliency_map, batch["saliency_map"]))
+    expected -= 0.1 * losses.nss(saliency_map, batch["fixation_map"])
+    np.testing.assert_allclose(weighed, expected, rtol=1e-5)
+
+
+def test_objectives_name_the_domains_that_a_batch_trains():
+    domains = tf.constant([2, 2])
+    assert Supervised().domains({"domain": domains}) is domains
+    assert Adaptation().domains({"source": {"domain": domains}, "target": {}}) is domains

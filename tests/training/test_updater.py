@@ -6,13 +6,13 @@ import tensorflow as tf
 from hd2s_tf.models.hd2s import HD2S
 from hd2s_tf.models.presets import CLIP_FRAMES, FRAME_SIZE
 from hd2s_tf.training.objectives import Adaptation, Supervised
-from hd2s_tf.training.updater import Updater
+from hd2s_tf.training.updater import Rule, Updater
 
 ONE = tf.distribute.get_strategy
 
 
 class Line(keras.Model):
-    """A stand-in for the network: two weights."""
+    """A stand-in for the network, with two weights."""
 
     domains = ()
 
@@ -22,18 +22,23 @@ class Line(keras.Model):
         self.weight.assign([3.0, 4.0])
 
 
-def scaled(model, batch, progress):
+class Scaled:
     """A loss whose gradient is the batch's factor for both weights."""
-    del progress
-    return batch["factor"] * tf.reduce_sum(model.weight.value), {}
+
+    def __call__(self, model, batch, progress):
+        del progress
+        return batch["factor"] * tf.reduce_sum(model.weight.value), {}
+
+    def domains(self, batch):
+        return tf.zeros(len(batch["factor"]), tf.int32)
 
 
 def batch(*factors):
-    return {"factor": tf.constant(factors), "domain": tf.zeros(len(factors), tf.int32)}
+    return {"factor": tf.constant(factors)}
 
 
 def updater(model, optimizer, **options):
-    return Updater(model, optimizer, scaled, ONE(), **{"accumulation": 1, "updates": 10, **options})
+    return Updater(model, optimizer, Scaled(), ONE(), Rule(updates=10, **options))
 
 
 def test_weight_decay_is_added_to_the_gradient():
@@ -46,7 +51,7 @@ def test_weight_decay_is_added_to_the_gradient():
 
 
 def test_weight_decay_passes_through_adam():
-    """Coupled: with no other gradient, Adam makes whole steps of it; decoupled decay would move weights by 1e-9."""
+    """It is coupled: with no other gradient Adam makes full steps of it; decoupled decay would move weights by 1e-9."""
     model = Line()
     trained = updater(model, keras.optimizers.Adam(0.5), weight_decay=1e-3)
     trained.accumulate(batch(0.0), 0)
@@ -96,7 +101,7 @@ def specific():
         "hd2s_dsl", weights=None, width_multiplier=0.0625, levels=(1,), clip_frames=8, domains=tuple("abcde")
     )
     optimizer = keras.optimizers.Adam(1e-2)
-    trained = Updater(model, optimizer, Supervised(), ONE(), accumulation=1, updates=4, weight_decay=1e-2)
+    trained = Updater(model, optimizer, Supervised(), ONE(), Rule(updates=4, weight_decay=1e-2))
 
     def of_domain(domain):
         generator = np.random.default_rng(domain)
@@ -114,7 +119,7 @@ def specific():
 
 
 def test_an_update_leaves_the_other_domain_as_it_is(specific):
-    """Also its momentum: neither decay nor earlier updates may move what a batch has nothing to say about."""
+    """Neither decay nor momentum of earlier updates may move what a batch does not concern."""
     model, optimizer, trained, of_domain = specific
     kept = [*model.variables, *optimizer.variables]
     # Scales, offsets, running statistics, priors, fusion and smoothing; two slots of the optimizer for what is trained.
@@ -134,10 +139,10 @@ def test_an_update_leaves_the_other_domain_as_it_is(specific):
 
 
 def test_the_step_never_leaves_the_device():
-    """No Python, no files and no text in the graph; what it logs are tensors, fetched once an update."""
+    """The graph has no Python, files or text; what it logs are tensors, fetched once an update."""
     model = HD2S(width_multiplier=0.0625, levels=(1,))
     model.create_variables()
-    trained = Updater(model, keras.optimizers.Adam(1e-3), Supervised(), ONE(), accumulation=1, updates=10)
+    trained = Updater(model, keras.optimizers.Adam(1e-3), Supervised(), ONE(), Rule(updates=10))
     specification = {
         "clip": tf.TensorSpec((2, 16, 32, 64, 3)),
         "domain": tf.TensorSpec((2,), tf.int32),
@@ -166,16 +171,16 @@ def test_xla_makes_the_same_update():
 @pytest.mark.parametrize(
     ("settings", "objective"),
     [
-        ({}, Supervised(nss_weight=1.0)),
+        ({}, Supervised(terms={"nss": 1.0})),
         ({"recompute": True}, Supervised()),
         ({"adaptation": True}, Adaptation()),
     ],
 )
 def test_xla_knows_every_operation_of_the_network_and_its_gradient(settings, objective):
-    """Lowered, not run: on processors XLA's convolutions take minutes."""
+    """It is lowered, not run: XLA's convolutions take minutes on processors."""
     model = HD2S(width_multiplier=0.0625, levels=(1,), **settings)
     model.create_variables()
-    trained = Updater(model, keras.optimizers.SGD(0.5), objective, ONE(), accumulation=1, updates=10, jit_compile=True)
+    trained = Updater(model, keras.optimizers.SGD(0.5), objective, ONE(), Rule(updates=10, jit_compile=True))
     labelled = {
         "clip": tf.zeros((2, CLIP_FRAMES, *FRAME_SIZE, 3)),
         "domain": tf.zeros(2, tf.int32),

@@ -54,7 +54,7 @@ class ValidationSplit:
 def read_layout(
     layout: str,
     input_dir: str | os.PathLike,
-    validation: ValidationSplit = ValidationSplit(),  # noqa: B008
+    validation: ValidationSplit = ValidationSplit(),
 ) -> tuple[list[VideoRecord], list[Problem]]:
     """Reads a data set.
 
