@@ -2,16 +2,8 @@
 
 The two networks differ in the cubic convolutions alone: S3D has one over space and one over time in their place. Every
 layer of S3D sees what S3D's own layers before it answer on clips, and is fitted to what I3D's convolution answers there
-before its ReLU. Of a cubic convolution, the spatial kernels span the patches' projections that predict it best: a
-singular value decomposition weighted by the patches that occur keeps 98 % of its variance and more. The ReLU between
-the two must not cut them:
-
-- Features are not negative, and some direction among the projections is positive wherever there is anything at all.
-  It is added to every projection until hardly any is negative. Unlike a constant, it leaves zero at zero, so that the
-  padding at a window's ends stays right.
-- Pixels have no such direction, but the first layer needs few projections: half as many, each with both signs.
-
-The temporal kernel, and every pointwise one, is a ridge regression pulled towards I3D's own.
+before its ReLU: the spatial kernels to span the projections of patches that predict it best, see `positive_factors`,
+the temporal kernel and every pointwise one by a ridge regression pulled towards I3D's own.
 """
 
 import dataclasses
@@ -21,17 +13,19 @@ import numpy as np
 import tensorflow as tf
 
 from hd2s_tf.models.i3d_network import I3D
-from hd2s_tf.models.layers import ConvolutionUnit, InceptionBlock, SeparableConvolution, max_of_neighbours, max_pool, pad
+from hd2s_tf.models.layers import (
+    ConvolutionUnit,
+    InceptionBlock,
+    SeparableConvolution,
+    max_of_neighbours,
+    max_pool,
+    pad,
+)
+from hd2s_tf.models.positive_factors import positive_factors, ridge
 from hd2s_tf.models.s3d import LAYERS, S3D
 
 # Rows that a regression sees, of at least so many batches.
 _ROWS, _BATCHES = 60_000, 8
-# Of the ridge regressions, as a share of the mean square of a column.
-_RIDGE = 1e-3
-# What is added to the weights of all directions, as a share of the mean, so that none is divided by zero.
-_FLOOR = 1e-6
-# Largest lift of a projection above zero, in its standard deviations.
-_LARGEST_LIFT = 6.0
 
 
 @dataclasses.dataclass(frozen=True)
@@ -53,58 +47,60 @@ class Features:
         return Features(self.student[::step], self.teacher[::step])
 
 
-def student_row(encoder: S3D, name: str, kind: str, sizes: tuple) -> Callable[[tf.Tensor], tf.Tensor]:
-    """A row of `s3d.LAYERS` as the encoder computes it in inference."""
-    if kind == "endpoint":
-        return lambda features: features
-    if kind == "pool":
-        return lambda features: max_pool(features, *sizes)
-    return lambda features: encoder.blocks[name](features)
-
-
-def teacher_row(teacher: I3D, name: str, kind: str, sizes: tuple) -> Callable[[tf.Tensor], tf.Tensor]:
-    """The same row as I3D computes it."""
-    return lambda features: teacher.layer(name, kind, sizes, features)
-
-
 def fit(
-    encoder: S3D,
-    teacher: I3D,
-    features: Features,
-    rows: tuple = LAYERS,
-    seed: int = 0,
-    progress: Callable[[str], None] = lambda name: None,
-) -> Features:
-    """Sets the weights of some successive layers of the encoder.
+    encoder: S3D, teacher: I3D, clips: Sequence[tf.Tensor], seed: int = 0, progress: Callable[[], None] = lambda: None
+) -> None:
+    """Sets the encoder's weights.
 
     Args:
       encoder: of the paper's widths, its variables created.
       teacher: with symmetric padding.
-      features: what goes into the first of the layers; for the first layer of all, clips in [-1,1] in both places.
-      rows: of `s3d.LAYERS`.
+      clips: batches [B,T,H,W,3] in [-1,1], of the type that the encoder computes in.
       seed: of the positions that the regressions see.
-      progress: called with the name of each row that is done.
-
-    Returns:
-      The features behind the last row.
+      progress: called whenever a block is done.
     """
-    fitting = _Fit(teacher, np.random.default_rng(seed))
-    for row in rows:
-        name, kind, _ = row
+    fitting = LayerFit(teacher, np.random.default_rng(seed))
+    features, behind = Features(clips, clips), []
+    for name, kind, sizes in LAYERS:
         if kind not in ("pool", "endpoint"):
+            features, behind = features.through(*_chained(encoder, teacher, behind)), []
             fitting.block(encoder.blocks[name], name, features)
-        features = features.through(student_row(encoder, *row), teacher_row(teacher, *row))
-        progress(name)
-    return features
+            progress()
+        behind.append((name, kind, sizes))
 
 
-class _Fit:
+def student_row(encoder: S3D, name: str, kind: str, sizes: tuple, features: tf.Tensor) -> tf.Tensor:
+    """Applies one row of the table as the encoder does in inference."""
+    if kind == "endpoint":
+        return features
+    return max_pool(features, *sizes) if kind == "pool" else encoder.blocks[name](features)
+
+
+def _chained(encoder: S3D, teacher: I3D, rows: Sequence[tuple]) -> tuple[Callable, Callable]:
+    """Successive rows of the table, as the encoder computes them in inference and as I3D does."""
+
+    def student(features: tf.Tensor) -> tf.Tensor:
+        for row in rows:
+            features = student_row(encoder, *row, features)
+        return features
+
+    def taught(features: tf.Tensor) -> tf.Tensor:
+        for row in rows:
+            features = teacher.layer(*row, features)
+        return features
+
+    return student, taught
+
+
+class LayerFit:
     """Fits layers; a unit's name is that of `i3d_weights.unit_shapes`."""
 
     def __init__(self, teacher: I3D, generator: np.random.Generator) -> None:
         self._teacher, self._generator = teacher, generator
 
-    def block(self, block: InceptionBlock | SeparableConvolution | ConvolutionUnit, name: str, features: Features) -> None:
+    def block(
+        self, block: InceptionBlock | SeparableConvolution | ConvolutionUnit, name: str, features: Features
+    ) -> None:
         """Fits a block to what I3D's gives."""
         if isinstance(block, InceptionBlock):
             self._inception(block, name, features)
@@ -156,16 +152,13 @@ class _Fit:
             values = pad(middle(student), (side // 2, 0, 0))
             chosen = self._chosen(answer.shape[:4], len(features.student))
             clip, time, y, x = np.unravel_index(chosen, answer.shape[:4])
-            taps = [
-                tf.gather_nd(values, np.stack([clip, time * layer.stride + tap, y, x], -1)) for tap in range(side)
-            ]
+            taps = [tf.gather_nd(values, np.stack([clip, time * layer.stride + tap, y, x], -1)) for tap in range(side)]
             inputs.append(np.float32(tf.concat(taps, -1)))
             targets.append(_rows(answer, chosen))
         _regress(layer.temporal, np.concatenate(inputs), np.concatenate(targets), prior.reshape(-1, filters))
 
     def _patches(self, batches: Sequence[tf.Tensor], side: int, stride: int) -> np.ndarray:
         """Patches float32 [N,side*side*C] as the spatial kernel sees them, at random places."""
-        batches = batches[:: max(1, len(batches) // _BATCHES)]
         rows = []
         for batch in batches:
             _, _, height, width, channels = batch.shape
@@ -180,46 +173,6 @@ class _Fit:
         return self._generator.choice(positions, min(positions, -(-_ROWS // batches)), replace=False)
 
 
-def positive_factors(matrix: np.ndarray, patches: np.ndarray, rank: int) -> tuple[np.ndarray, np.ndarray]:
-    """Factors A [n,rank] and B [rank,m] for which x A B comes close to x M, with x A hardly ever negative.
-
-    Where patches have negative values themselves, half the columns of A are the other half with the other sign, and
-    relu(x A) B comes close to x M.
-
-    Args:
-      matrix: M [n,m].
-      patches: rows x [N,n].
-      rank: of the product.
-    """
-    square = np.float64(patches.T @ patches) / len(patches)
-    values, vectors = np.linalg.eigh(square + _FLOOR * np.trace(square) / len(square) * np.eye(len(square)))
-    signed = bool((patches < 0).any())
-    _, _, right = np.linalg.svd((vectors * np.sqrt(values)) @ (vectors.T @ matrix), full_matrices=False)
-    right = right[: rank // 2 if signed else rank]
-    left = matrix @ right.T
-    if signed:
-        left, right = np.concatenate([left, -left], 1), np.concatenate([right, -right])
-        missing = rank - len(right)
-        return np.pad(left, ((0, 0), (0, missing))), np.pad(right, ((0, missing), (0, 0)))
-    return _lifted(left, right, patches)
-
-
-def _lifted(left: np.ndarray, right: np.ndarray, patches: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The same product of factors whose projections are not negative."""
-    projections = patches @ left
-    # The direction in which the projections are closest to 1.
-    square = projections.T @ projections
-    square += _FLOOR * np.trace(square) / len(square) * np.eye(len(square))
-    direction = np.linalg.solve(square, projections.sum(0))
-    positive = projections @ direction
-    present = positive > 0.1 * positive.mean()
-    needed = (-projections[present] / positive[present, np.newaxis]).max(0, initial=0.0)
-    lift = np.minimum(needed, _LARGEST_LIFT * projections.std(0))
-    # A (1 + direction lift') and the inverse of that on the other side (Sherman and Morrison).
-    lifted = left + np.outer(left @ direction, lift)
-    return lifted, right - np.outer(direction, lift @ right) / (1.0 + lift @ direction)
-
-
 def _rows(features: tf.Tensor, chosen: np.ndarray) -> np.ndarray:
     """Some positions of features [...,C], float32 [len(chosen),C]."""
     return np.float32(tf.gather(tf.reshape(features, (-1, features.shape[-1])), chosen))
@@ -230,7 +183,7 @@ def _regress(unit: ConvolutionUnit, inputs: np.ndarray, targets: np.ndarray, pri
     mean, target_mean = inputs.mean(0, dtype=np.float64), targets.mean(0, dtype=np.float64)
     inputs, targets = inputs - np.float32(mean), targets - np.float32(target_mean)
     square = np.float64(inputs.T @ inputs)
-    square += _RIDGE * np.trace(square) / len(square) * np.eye(len(square))
+    square += ridge(square, len(inputs))
     kernel = prior + np.linalg.solve(square, np.float64(inputs.T @ (targets - inputs @ np.float32(prior))))
     unit.convolution.kernel.assign(kernel.reshape(unit.convolution.kernel.shape))
     # The normalisation undoes itself, but for the difference of the means.

@@ -70,7 +70,7 @@ def unit_shapes(layers: tuple = LAYERS) -> Iterator[tuple[str, int, int, int]]:
             yield name, sizes[1] if kind == "separable" else 1, channels, sizes[0]
             channels = sizes[0]
         elif kind == "inception":
-            direct, reduction1, branch1, reduction2, branch2, pooled = sizes
+            (direct,), (reduction1, branch1), (reduction2, branch2), (pooled,) = sizes
             yield f"{name}/branch0", 1, channels, direct
             yield f"{name}/reduction1", 1, channels, reduction1
             yield f"{name}/branch1", 3, reduction1, branch1
@@ -94,7 +94,7 @@ def load_checkpoint(path: str | os.PathLike) -> Checkpoint:
     """
     path = os.fspath(path)
     try:
-        with open(path, "rb") as file:  # noqa: PTH123
+        with open(path, "rb") as file:
             values = dict(_flattened(_ArraysOnly(file).load()))
     except BadInputError as error:
         raise BadInputError(f"{path}: {error}") from error

