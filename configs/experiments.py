@@ -53,7 +53,6 @@ def _gaze(config: ml_collections.ConfigDict) -> None:
     recipe = config.recipe
     recipe.model.overrides.width_multiplier = 0.125
     recipe.model.overrides.momentum = 0.95
-    recipe.data.sampling = "videos"
     recipe.data.batch_size = 4
     recipe.data.augmentation.zoom = 0.3
     recipe.data.augmentation.brightness = 0.12

@@ -29,7 +29,6 @@ def get_config(stage: str = "validated") -> ml_collections.ConfigDict:
     videos, stills, more_stills = "prepared/find:train", "prepared/osie:train", "prepared/etocvd:train"
     config.data.train = (videos, stills, stills, videos, stills, more_stills)
     config.data.validation = ("prepared/find:validation", "prepared/osie:test")
-    config.data.sampling = "videos"
     config.data.augmentation.zoom = 0.5
     config.data.augmentation.stretch = 0.15
     config.data.augmentation.pan = 0.12

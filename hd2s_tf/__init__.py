@@ -9,7 +9,7 @@ _PUBLIC = {
     "SaliencyStream": ("hd2s_tf.inference.saliency_stream", "SaliencyStream"),
     "load_predict_fn": ("hd2s_tf.inference.loading", "load_predict_fn"),
     "metrics": ("hd2s_tf.evaluation.metrics", None),
-    "open_frames": ("hd2s_tf.data.video", "open_frames"),
+    "open_frames": ("hd2s_tf.data.frame_source", "open_frames"),
     "predict_video": ("hd2s_tf.inference.predictor", "predict_video"),
 }
 __all__ = list(_PUBLIC)

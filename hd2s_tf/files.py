@@ -6,6 +6,7 @@ import importlib
 import os
 import pathlib
 import posixpath
+import shutil
 import tempfile
 import uuid
 from collections.abc import Iterator
@@ -55,28 +56,50 @@ def join(folder: str | os.PathLike, *names: str) -> str:
 
 def exists(path: str | os.PathLike) -> bool:
     """Whether a file or folder is there."""
-    return tf.io.gfile.exists(ready(path))
+    path = ready(path)
+    return tf.io.gfile.exists(path) if is_remote(path) else pathlib.Path(path).exists()
 
 
 def is_folder(path: str | os.PathLike) -> bool:
     """Whether the path is a folder."""
-    return tf.io.gfile.isdir(ready(path))
+    path = ready(path)
+    return tf.io.gfile.isdir(path) if is_remote(path) else pathlib.Path(path).is_dir()
 
 
 def list_folder(path: str | os.PathLike) -> list[str]:
     """Names in a folder, sorted, without trailing slashes; hidden ones are left out.
 
     Raises:
-      BadInputError: the folder cannot be read, or has a name that is not UTF-8.
+      BadInputError: the folder cannot be read.
     """
     path = ready(path)
     try:
-        names = [name.rstrip("/") for name in tf.io.gfile.listdir(path)]
-    except tf.errors.OpError as error:
+        if is_remote(path):
+            names = [name.rstrip("/") for name in tf.io.gfile.listdir(path)]
+        else:
+            names = [entry.name for entry in pathlib.Path(path).iterdir()]
+    except (OSError, tf.errors.OpError) as error:
         raise BadInputError(f"{path}: cannot be read: {_reason(error)}") from error
-    except UnicodeDecodeError as error:
-        raise BadInputError(f"{path}: holds a name that is not UTF-8: {error.object!r}") from error
     return sorted(name for name in names if name and not name.startswith("."))
+
+
+def walk(path: str | os.PathLike) -> Iterator[str]:
+    """Yields every file below a folder, in order; each folder once even where links lead back to it.
+
+    Raises:
+      BadInputError: a folder cannot be read.
+    """
+    pending, seen, found = [os.fspath(path)], set(), []
+    while pending:
+        folder = pending.pop()
+        identity = folder if is_remote(folder) else os.path.realpath(folder)
+        if identity in seen:
+            continue
+        seen.add(identity)
+        for name in list_folder(folder):
+            below = join(folder, name)
+            (pending if is_folder(below) else found).append(below)
+    yield from sorted(found)
 
 
 def make_folder(path: str | os.PathLike) -> None:
@@ -91,9 +114,12 @@ def make_folder(path: str | os.PathLike) -> None:
     if scheme in _BUCKET_SCHEMES and not tf.io.gfile.isdir(bucket):
         raise BadInputError(f"{path}: no such bucket, no right to it, or its server does not answer")
     try:
-        tf.io.gfile.makedirs(path)
-    except tf.errors.OpError as error:
-        raise BadInputError(f"{path}: cannot create the folder: {error.message}") from error
+        if is_remote(path):
+            tf.io.gfile.makedirs(path)
+        else:
+            pathlib.Path(path).mkdir(parents=True, exist_ok=True)
+    except (OSError, tf.errors.OpError) as error:
+        raise BadInputError(f"{path}: cannot create the folder: {_reason(error)}") from error
 
 
 def file_size(path: str | os.PathLike) -> int:
@@ -104,8 +130,8 @@ def file_size(path: str | os.PathLike) -> int:
     """
     path = ready(path)
     try:
-        return tf.io.gfile.stat(path).length
-    except tf.errors.OpError as error:
+        return tf.io.gfile.stat(path).length if is_remote(path) else pathlib.Path(path).stat().st_size
+    except (OSError, tf.errors.OpError) as error:
         raise BadInputError(f"{path}: cannot be read: {_reason(error)}") from error
 
 
@@ -140,12 +166,42 @@ def write_bytes(path: str | os.PathLike, data: bytes) -> None:
             tf.io.gfile.rename(unfinished, path, overwrite=True)
         else:
             pathlib.Path(unfinished).write_bytes(data)
-            pathlib.Path(unfinished).replace(path)
+            _rename(pathlib.Path(unfinished), pathlib.Path(path))
     except tf.errors.OpError as error:
         raise OSError(errno.EIO, f"cannot be written: {error.message}", path) from error
     except OSError as error:
         pathlib.Path(unfinished).unlink(missing_ok=True)
         raise OSError(error.errno, error.strerror, path) from error
+
+
+@contextlib.contextmanager
+def appearing_whole(path: str | os.PathLike) -> Iterator[str]:
+    """A local path to write to; when the context ends without an error, what is there appears as `path`.
+
+    Raises:
+      OSError: the file cannot be written.
+    """
+    path = ready(path)
+    if is_remote(path):
+        with tempfile.TemporaryDirectory() as folder:
+            unfinished = os.path.join(folder, posixpath.basename(path))  # noqa: PTH118
+            yield unfinished
+            copy(unfinished, path)
+        return
+    target = pathlib.Path(path)
+    unfinished = target.with_name(f".{uuid.uuid4().hex[:8]}.{target.name}")
+    try:
+        yield str(unfinished)
+        _rename(unfinished, target)
+    finally:
+        unfinished.unlink(missing_ok=True)
+
+
+def _rename(unfinished: pathlib.Path, target: pathlib.Path) -> None:
+    """Puts a file under its name once its contents are on the disk, in place of a file or link of that name."""
+    with unfinished.open("rb") as file:
+        os.fsync(file.fileno())
+    unfinished.replace(target)
 
 
 def copy(source: str | os.PathLike, target: str | os.PathLike) -> None:
@@ -157,12 +213,20 @@ def copy(source: str | os.PathLike, target: str | os.PathLike) -> None:
     source, target = ready(source), ready(target)
     unfinished = f"{target}.{uuid.uuid4().hex[:8]}.tmp"
     try:
-        tf.io.gfile.copy(source, unfinished)
-        tf.io.gfile.rename(unfinished, target, overwrite=True)
-    except tf.errors.OpError as error:
+        if is_remote(source) or is_remote(target):
+            tf.io.gfile.copy(source, unfinished)
+        else:
+            shutil.copyfile(source, unfinished)
+        if is_remote(target):
+            tf.io.gfile.rename(unfinished, target, overwrite=True)
+        else:
+            _rename(pathlib.Path(unfinished), pathlib.Path(target))
+    except (OSError, tf.errors.OpError) as error:
         if not is_remote(target):
             pathlib.Path(unfinished).unlink(missing_ok=True)
-        raise OSError(errno.EIO, f"cannot be written: {error.message}", target) from error
+        raise OSError(
+            getattr(error, "errno", None) or errno.EIO, f"cannot be written: {_reason(error)}", target
+        ) from error
 
 
 @contextlib.contextmanager
@@ -183,12 +247,17 @@ def local_copy(path: str | os.PathLike) -> Iterator[str]:
 
 
 def remove(path: str | os.PathLike) -> None:
-    """Removes a file, or a folder with everything in it; fine if it is not there."""
+    """Removes a file, a folder with everything in it, or a link but not what it leads to; fine if it is not there."""
     path = ready(path)
-    if is_folder(path):
-        tf.io.gfile.rmtree(path)
-    elif exists(path):
-        tf.io.gfile.remove(path)
+    if is_remote(path):
+        if is_folder(path):
+            tf.io.gfile.rmtree(path)
+        elif exists(path):
+            tf.io.gfile.remove(path)
+    elif pathlib.Path(path).is_dir() and not pathlib.Path(path).is_symlink():
+        shutil.rmtree(path)
+    else:
+        pathlib.Path(path).unlink(missing_ok=True)
 
 
 def _reason(error: Exception) -> str:

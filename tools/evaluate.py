@@ -4,12 +4,16 @@
     python tools/evaluate.py --data_dir=/data/DHF1K --split=test --weights=hd2s.weights.h5 --output_dir=out/dhf1k
     python tools/evaluate.py --data_dir=/data/DHF1K --split=test --predictions=their_maps --output_dir=out/theirs
     python tools/evaluate.py --data_dir=prepared/osie --split=test --weights=baseline:centre --output_dir=out/centre
+    python tools/evaluate.py --data_dir=prepared/mine --weights=baseline:observers --output_dir=out/observers
     python tools/evaluate.py --data_dir=/data/DHF1K --split=test --submission_dir=out/HD2S --output_dir=out/submission
 
 The data is a folder of tools/prepare_dataset.py, or a data set as it is distributed, which is scored at its full size.
 Writes metrics.json, per_video.csv, per_frame.csv.gz and report.html. After an interruption, the same command scores the
 missing videos. hd2s_tf/evaluation/protocol.py states every choice. With --submission_dir, videos without ground
 truth are predicted too, and the maps of every frame are written as <submission_dir>/<video>/<frame>.png.
+
+The baselines are centre, mean_map (of the training split), uniform, observers (half of them predict the others, 5
+times; of gaze data, which keeps who looked where) and observers_leave_one_out (all others predict each one).
 """
 
 from absl import flags
@@ -26,7 +30,7 @@ _OUTPUT_DIR = flags.DEFINE_string("output_dir", None, "Folder to write to.", req
 _LAYOUT = flags.DEFINE_string("layout", None, "Layout of a data set's own folder; recognised if not given.")
 _VIDEOS = flags.DEFINE_list("videos", [], "Names of the videos to score; all if not given.")
 
-_WEIGHTS = flags.DEFINE_string("weights", None, "A .weights.h5 file, 'auto', or baseline:centre|mean_map|uniform.")
+_WEIGHTS = flags.DEFINE_string("weights", None, "A .weights.h5 file, 'auto', or baseline:NAME.")
 _SAVED_MODEL = flags.DEFINE_string("saved_model", None, "A SavedModel of tools/export_saved_model.py.")
 _PREDICTIONS = flags.DEFINE_string("predictions", None, "A folder of <video>/<frame>.png.")
 _SERVER = flags.DEFINE_string("server", None, "A served model, as host:port/model.")
@@ -36,6 +40,9 @@ _PRECISION = flags.DEFINE_enum("precision", "auto", ["auto", "float32", "bfloat1
 _BATCH_SIZE = flags.DEFINE_integer("batch_size", 8, "Windows predicted at a time.", lower_bound=1)
 _STRIDE = flags.DEFINE_integer("stride", 1, "Predict every n-th frame and interpolate between.", lower_bound=1)
 _SMOOTHING_SIGMA = flags.DEFINE_float("smoothing_sigma", None, "Gaussian filter of the maps; default: the model's.")
+_COMPAT = flags.DEFINE_enum(
+    "compat", None, ["published"], "Predict as the published code does, for weights converted from a published file."
+)
 
 _PROTOCOL = flags.DEFINE_enum(
     "protocol",
@@ -75,6 +82,7 @@ def main() -> None:
         batch_size=_BATCH_SIZE.value,
         stride=_STRIDE.value,
         smoothing_sigma=_SMOOTHING_SIGMA.value,
+        compat=_COMPAT.value,
         submission_dir=_SUBMISSION_DIR.value,
         connection=connection_flags.connection(),
         protocol=_PROTOCOL.value,

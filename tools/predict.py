@@ -35,6 +35,9 @@ _PRECISION = flags.DEFINE_enum(
     "precision", "auto", ["auto", "float32", "bfloat16"], "Precision of the network's arithmetic."
 )
 _STRIDE = flags.DEFINE_integer("stride", 1, "Predict every n-th frame and interpolate between.", lower_bound=1)
+_COMPAT = flags.DEFINE_enum(
+    "compat", None, ["published"], "Predict as the published code does, for weights converted from a published file."
+)
 
 
 def main() -> None:
@@ -48,6 +51,7 @@ def main() -> None:
             batch_size=_BATCH_SIZE.value,
             smoothing_sigma=_SMOOTHING_SIGMA.value,
             stride=_STRIDE.value,
+            compat=_COMPAT.value,
             maps=_MAPS.value,
             conspicuity=_CONSPICUITY.value,
             overlay=OVERLAY.value,

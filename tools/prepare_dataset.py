@@ -2,6 +2,7 @@
 
     python tools/prepare_dataset.py --layout=dhf1k --input_dir=DHF1K --output_dir=prepared/DHF1K
     python tools/prepare_dataset.py --layout=stills --input_dir=OSIE --output_dir=prepared/OSIE --split=train
+    python tools/prepare_dataset.py --layout=gaze --input_dir=my_videos --output_dir=prepared/mine --screen=1920x1080
 
 Writes `<output_dir>/<split>/` for each split. After an interruption, the same command resumes.
 """
@@ -9,7 +10,12 @@ Writes `<output_dir>/<split>/` for each split. After an interruption, the same c
 from absl import flags
 
 from hd2s_tf import command_line
+from hd2s_tf.command_line import gaze_flags
 from hd2s_tf.data import layouts, preparation
+from hd2s_tf.data.gaze.settings import GazeSettings
+
+# So that --help lists them.
+flags.adopt_module_key_flags(gaze_flags)
 
 _DEFAULTS = preparation.Options()
 _LAYOUT = flags.DEFINE_enum("layout", None, sorted(layouts.LAYOUTS), "How the data set lies on disk.", required=True)
@@ -39,11 +45,15 @@ def main() -> None:
         _OUTPUT_DIR.value,
         split=_SPLIT.value,
         name=_NAME.value,
-        options=preparation.Options(_HEIGHT.value, _WIDTH.value, _JPEG_QUALITY.value),
+        options=preparation.Options(
+            _HEIGHT.value, _WIDTH.value, _JPEG_QUALITY.value, GazeSettings.parse(gaze_flags.given())
+        ),
         validation=layouts.ValidationSplit(_VALIDATION_FRACTION.value, _SEED.value, tuple(_VALIDATION_VIDEOS.value)),
         workers=_WORKERS.value,
         skip_bad=_SKIP_BAD.value,
     )
+    for line in next(iter(written.values())).get("gaze", {}).get("understood", ()):
+        print(line)
     for split, information in written.items():
         counts = information["counts"]
         print(

@@ -1,4 +1,4 @@
-"""Metrics: milliseconds a frame, against the benchmark's own way to compute them and against predicting the frame.
+"""Metrics: milliseconds a frame, compared with the benchmark's own computation and with predicting the frame.
 
 The reference is `literal_metrics`.
 """
@@ -17,7 +17,7 @@ _PRESET, _BATCH = "hd2s", 4
 
 
 def run() -> dict[str, dict]:
-    """Each metric, all five, and how long `hd2s` predicts a frame."""
+    """Times each metric, all five together, and `hd2s` on a frame."""
     generator = np.random.default_rng(0)
     saliency_map, truth = (_blurred_noise(generator) for _ in range(2))
     fixations, others = (_scattered(generator, count) for count in (_FIXATIONS, _OTHER_FIXATIONS))

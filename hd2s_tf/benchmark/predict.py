@@ -6,7 +6,7 @@ import numpy as np
 import tensorflow as tf
 
 from hd2s_tf.benchmark import measure, runtimes
-from hd2s_tf.data import synthetic, video
+from hd2s_tf.data import frame_source, synthetic
 from hd2s_tf.inference import to_folder
 from hd2s_tf.inference.predict_fn import ModelPredictFn, PredictFn
 from hd2s_tf.inference.streams import DEFAULT_BATCH_SIZE
@@ -87,6 +87,6 @@ def _end_to_end(predict_fn: PredictFn) -> float:
     """Frames a second of a 640x360 video to maps and overlay on disk."""
     with tempfile.TemporaryDirectory() as folder:
         synthetic.write_videos(folder, videos=1, frames=_VIDEO_FRAMES, size=_VIDEO_SIZE)
-        source = video.open_frames(f"{folder}/video/001.AVI")
+        source = frame_source.open_frames(f"{folder}/video/001.AVI")
         summary = to_folder.predict_source(predict_fn, source, f"{folder}/out")
     return summary["frames"] / summary["seconds"]

@@ -18,7 +18,7 @@ from tensorflow_serving.config import model_server_config_pb2
 
 from hd2s_tf import processes
 from hd2s_tf.benchmark import measure
-from hd2s_tf.data import images, preprocessing, synthetic, video
+from hd2s_tf.data import frame_source, images, preprocessing, synthetic
 from hd2s_tf.inference import predictor, remote
 from hd2s_tf.inference.predict_fn import ModelPredictFn
 from hd2s_tf.models.hd2s import HD2S
@@ -56,7 +56,7 @@ def measured(settings: dict, frame_count: int, client_counts: tuple[int, ...], s
     with tempfile.TemporaryDirectory() as folder:
         saved_model.export(model, f"{folder}/m", 1)
         synthetic.write_videos(f"{folder}/video", videos=1, frames=frame_count, size=_SIZE)
-        source = video.open_frames(f"{folder}/video/video/001.AVI")
+        source = frame_source.open_frames(f"{folder}/video/video/001.AVI")
         predict_fn = ModelPredictFn(model)
         local = frame_count / measure.seconds(lambda: sum(1 for _ in predictor.predict_video(predict_fn, source)), 3, 1)
         ours, theirs = multiprocessing.Pipe()
@@ -103,7 +103,7 @@ class _Client(threading.Thread):
       error: of the run, if it failed.
     """
 
-    def __init__(self, target: str, source: video.FrameSource, stop: threading.Event) -> None:
+    def __init__(self, target: str, source: frame_source.FrameSource, stop: threading.Event) -> None:
         super().__init__(daemon=True)
         self._target, self._source, self._stop_asking = target, source, stop
         self.arrivals: list[float] = []
@@ -133,7 +133,7 @@ class _Client(threading.Thread):
             self.error = str(error)
 
 
-def _load(target: str, source: video.FrameSource, count: int, seconds: float, server: int, local: float) -> dict:
+def _load(target: str, source: frame_source.FrameSource, count: int, seconds: float, server: int, local: float) -> dict:
     """So many clients at a time."""
     stop = threading.Event()
     clients = [_Client(target, source, stop) for _ in range(count)]

@@ -1,20 +1,28 @@
-"""Random changes to a training clip and its ground truth alike."""
+"""Random changes of a training clip together with its ground truth."""
 
 import dataclasses
 
 import cv2
 import numpy as np
 
+from hd2s_tf.data import preprocessing
+
+# A crop keeps at least this share of the ground truth; after so many tries any crop is taken.
+_KEPT_TRUTH, _TRIES = 0.35, 5
+_CROPPED, _PANNED, _COLOURLESS = 0.8, 0.35, 0.15
+# Largest change of a single channel, as a share of the change of saturation.
+_TINT = 0.3
+
 
 @dataclasses.dataclass(frozen=True)
 class Augmentation:
-    """What may change; the paper flips only.
+    """What may change. The published training flips only, which the paper does not mention.
 
     Attributes:
       flip: whether to mirror left and right with probability 1/2.
       zoom: smallest side of a random crop, as a share of the frame's; 1 for no crop.
       stretch: largest change of the crop's aspect, as a natural logarithm.
-      pan: largest way a crop of a still image moves during the clip, as a share of the frame.
+      pan: the farthest that a crop of a still image moves during the clip, as a share of the frame.
       brightness: largest shift of pixels, as a share of 255.
       contrast: largest change of contrast, as a share.
       saturation: largest change of saturation, as a share; beyond 0 some clips lose all colour.
@@ -31,55 +39,54 @@ class Augmentation:
     tempo: float = 0.0
 
 
-# Of the ground truth at least this share stays inside a crop; after so many tries any crop is taken.
-_KEPT_TRUTH, _TRIES = 0.35, 5
-_CROPPED, _PANNED, _COLOURLESS = 0.8, 0.35, 0.15
-# Largest change of a single channel, as a share of the change of saturation.
-_TINT = 0.3
-
-
 @dataclasses.dataclass(frozen=True)
 class Crop:
-    """A crop in fractions of the frame: its first position, its last, and its size."""
+    """A crop in whole pixels (y, x): the position of its corner at a clip's first and last frame, and its size."""
 
-    first: tuple[float, float]
-    last: tuple[float, float]
-    size: tuple[float, float]
+    first: tuple[int, int]
+    last: tuple[int, int]
+    size: tuple[int, int]
 
 
 def draw_crop(settings: Augmentation, generator: np.random.Generator, truth: np.ndarray, still: bool) -> Crop:
     """Draws a crop that keeps enough of the ground truth [H,W]."""
+    frame = np.array(truth.shape)
     if settings.zoom >= 1.0 or generator.random() >= _CROPPED:
-        return Crop((0.0, 0.0), (0.0, 0.0), (1.0, 1.0))
+        return Crop((0, 0), (0, 0), truth.shape)
     crop = None
     for _ in range(_TRIES):
         side = np.exp(generator.uniform(np.log(settings.zoom), 0.0))
         aspect = np.exp(generator.uniform(-settings.stretch, settings.stretch))
-        size = np.minimum((side * aspect, side / aspect), 1.0)
-        last = generator.uniform(0.0, 1.0 - size)
+        size = np.maximum(np.rint(frame * np.minimum((side * aspect, side / aspect), 1.0)), 1).astype(int)
+        last = generator.integers(frame - size, endpoint=True)
         first = last
         if still and settings.pan and generator.random() < _PANNED:
-            first = np.clip(last + generator.uniform(-settings.pan, settings.pan, 2), 0.0, 1.0 - size)
-        crop = Crop(tuple(first), tuple(last), tuple(size))
-        (top, left), (bottom, right) = ((np.array(corner) * truth.shape).astype(int) for corner in (last, last + size))
+            way = np.rint(frame * generator.uniform(-settings.pan, settings.pan, 2)).astype(int)
+            first = np.clip(last + way, 0, frame - size)
+        crop = Crop(tuple(first.tolist()), tuple(last.tolist()), tuple(size.tolist()))
+        (top, left), (bottom, right) = last, last + size
         if truth[top:bottom, left:right].sum() >= _KEPT_TRUTH * truth.sum():
             break
     return crop
 
 
-def crop_frame(frame: np.ndarray, position: np.ndarray, size: np.ndarray, output: tuple[int, int]) -> np.ndarray:
-    """Cuts [H,W(,3)] at a position (y, x) and size, in fractions, and scales it to `output` (height, width)."""
-    scale_y, scale_x = np.array(size) * frame.shape[:2] / output
-    offset_y, offset_x = np.array(position) * frame.shape[:2]
-    # Pixel centres are at half positions.
-    matrix = np.array(
-        [
-            [scale_x, 0.0, offset_x + 0.5 * (scale_x - 1.0)],
-            [0.0, scale_y, offset_y + 0.5 * (scale_y - 1.0)],
-        ]
-    )
-    flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
-    return cv2.warpAffine(frame, matrix, output[::-1], flags=flags, borderMode=cv2.BORDER_REPLICATE)
+def crop_frame(frame: np.ndarray, crop: Crop, progress: float, output: tuple[int, int]) -> np.ndarray:
+    """Cuts a crop out of a frame and resizes it as everything is resized, by averaging areas where it shrinks.
+
+    Args:
+      frame: uint8 [H,W] or [H,W,3].
+      crop: where, and how large.
+      progress: from 0 at the crop's first position to 1 at its last. Between whole pixels the frame is interpolated
+        at its own resolution.
+      output: (height, width) of the result in pixels.
+    """
+    (y, x), (height, width) = np.array(crop.first) + np.subtract(crop.last, crop.first) * progress, crop.size
+    if y % 1 or x % 1:
+        cut = cv2.getRectSubPix(frame, (width, height), (x + (width - 1) / 2, y + (height - 1) / 2))
+    else:
+        top, left = int(y), int(x)
+        cut = frame[top : top + height, left : left + width]
+    return preprocessing.resize(cut, output)
 
 
 def draw_colours(settings: Augmentation, generator: np.random.Generator, mean: float) -> np.ndarray | None:
@@ -87,7 +94,7 @@ def draw_colours(settings: Augmentation, generator: np.random.Generator, mean: f
 
     Args:
       settings: see `Augmentation`.
-      generator: of the choice.
+      generator: draws the change.
       mean: the clip's mean pixel, 0..255, which a change of contrast leaves where it is.
 
     Returns:

@@ -5,7 +5,6 @@ import os
 import re
 from collections.abc import Iterable, Iterator, Sequence
 
-import cv2
 import numpy as np
 import tensorflow as tf
 
@@ -25,10 +24,11 @@ class Sampling:
     Attributes:
       batch_size: clips in a batch.
       seed: of every choice.
+      stream: of independent choices under the same seed, so that source and target clips do not flip alike.
       clip_frames: T.
       size: (height, width) of clips and maps.
       augmentation: see `Augmentation`.
-      unit: what is equally likely within a data set: "windows", or "videos" and then every window of the one drawn.
+      unit: what is equally likely within a data set: "windows", or "videos" and then every window of the drawn one.
 
     Raises:
       BadInputError: no such unit.
@@ -36,6 +36,7 @@ class Sampling:
 
     batch_size: int
     seed: int = 0
+    stream: int = 0
     clip_frames: int = CLIP_FRAMES
     size: tuple[int, int] = FRAME_SIZE
     augmentation: Augmentation = Augmentation()
@@ -48,7 +49,7 @@ class Sampling:
 
 @dataclasses.dataclass(frozen=True)
 class Share:
-    """A part of every batch, of which nothing else is read.
+    """The part of every batch that one process reads.
 
     Attributes:
       index, count: it is the index-th of `count` equal parts; `count` divides the batch size.
@@ -99,7 +100,7 @@ def training_batches(
 
     def draw(example: np.ndarray) -> list[np.ndarray]:
         turn = int(example) // batch_size % len(windows)
-        generator = np.random.default_rng((sampling.seed, int(example)))
+        generator = np.random.default_rng((sampling.seed, int(example), sampling.stream))
         video, indices = windows[turn].draw(generator)
         return [*_example(video, indices, size, sampling.augmentation, generator), np.int32(domains[turn])]
 
@@ -137,7 +138,7 @@ def paired_with_target(source: tf.data.Dataset, target: tf.data.Dataset) -> tf.d
 
 
 def with_run_errors(batches: Iterable[dict]) -> Iterator[dict]:
-    """Yields the batches of a data set above; where a shard is damaged, raises the `RunError` that names it.
+    """Yields a data set's batches; if a shard is damaged, raises the `RunError` that names it.
 
     Raises:
       RunError: see `records.Video.read`; TensorFlow wraps it in an error with a traceback.
@@ -253,28 +254,21 @@ def _example(
     distinct, places = np.unique(indices, return_inverse=True)
     frames = video.read(distinct)
     target = frames[places[-1]]
-    images = [cv2.imdecode(np.frombuffer(frame.image, np.uint8), cv2.IMREAD_COLOR) for frame in frames]
-    truth = np.zeros(images[0].shape[:2], np.uint8)
-    if target.saliency_map:
-        truth = cv2.imdecode(np.frombuffer(target.saliency_map, np.uint8), cv2.IMREAD_GRAYSCALE)
+    images, truth = [frame.decode_image() for frame in frames], target.decode_map()
+    if truth is None:
+        truth = np.zeros(images[0].shape[:2], np.uint8)
     crop = augmentations.draw_crop(augmentation, generator, truth, still=len(images) == 1)
     colours = augmentations.draw_colours(augmentation, generator, float(images[places[0]].mean()))
 
-    def cut(image: np.ndarray, progress: float) -> np.ndarray:
-        if crop.size == (1.0, 1.0):
-            return preprocessing.resize(image, size)
-        position = np.array(crop.first) + (np.array(crop.last) - crop.first) * progress
-        return augmentations.crop_frame(image, position, crop.size, size)
-
     def finish(image: np.ndarray, progress: float) -> np.ndarray:
-        return augmentations.change_colours(cv2.cvtColor(cut(image, progress), cv2.COLOR_BGR2RGB), colours)
+        return augmentations.change_colours(augmentations.crop_frame(image, crop, progress, size), colours)
 
     if crop.first == crop.last:
         clip = np.stack([finish(image, 1.0) for image in images])[places]
     else:
         clip = np.stack([finish(images[place], index / (len(places) - 1)) for index, place in enumerate(places)])
-    saliency_map = cut(truth, 1.0)
-    points = (target.fixations - np.array(crop.last, np.float32)) / np.array(crop.size, np.float32)
+    saliency_map = augmentations.crop_frame(truth, crop, 1.0, size)
+    points = (target.fixations * np.float32(truth.shape) - np.float32(crop.last)) / np.float32(crop.size)
     fixation_map = fixations.to_map(points, size)
     if augmentation.flip and generator.random() < 0.5:
         clip, saliency_map, fixation_map = clip[:, :, ::-1], saliency_map[:, ::-1], fixation_map[:, ::-1]

@@ -21,8 +21,7 @@ def read_fixation_map(path: str) -> np.ndarray:
     Raises:
       BadInputError: the file cannot be read or holds no map.
     """
-    fixation_map = _read_matlab(path) if path.lower().endswith(".mat") else images.read_map(path)
-    return np.asarray(fixation_map) > 0
+    return _read_matlab(path) > 0 if path.lower().endswith(".mat") else images.read_mask(path)
 
 
 def _read_matlab(path: str) -> np.ndarray:

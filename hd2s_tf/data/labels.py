@@ -22,14 +22,42 @@ class FrameLabels:
     Attributes:
       saliency_map: uint8 [H,W], of any size with the frame's aspect.
       fixations: float32 [N,2], (y, x) as fractions of height and width from 0 to below 1.
+      observers: int32 [N], the observer of each fixation; empty where that is not known.
     """
 
     saliency_map: np.ndarray
     fixations: np.ndarray
+    observers: np.ndarray = dataclasses.field(default_factory=lambda: np.zeros(0, np.int32))
+
+
+@dataclasses.dataclass(frozen=True)
+class Observed:
+    """Who looked at a video, where that is known.
+
+    Attributes:
+      observers: numbers of those who did, among all of the data set.
+      sigma: standard deviations along y and x of the Gaussian around a fixation that maps are made with, as fractions
+        of height and width.
+      durations: of the fixations in ms.
+    """
+
+    observers: tuple[int, ...]
+    sigma: tuple[float, float]
+    durations: tuple[float, ...]
+
+    @classmethod
+    def from_json(cls, values: dict[str, list]) -> "Observed":
+        """The inverse of `dataclasses.asdict`, whose tuples JSON turns into lists."""
+        return cls(**{name: tuple(value) for name, value in values.items()})
 
 
 class Labels(abc.ABC):
     """Ground truth of a video's first frames, one by one."""
+
+    @property
+    def observed(self) -> Observed | None:
+        """Who looked; None where that is not known."""
+        return None
 
     @property
     @abc.abstractmethod

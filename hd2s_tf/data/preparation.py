@@ -21,6 +21,7 @@ from absl import logging
 
 from hd2s_tf import files, processes
 from hd2s_tf.data import images, layouts, preprocessing, records
+from hd2s_tf.data.gaze.settings import GazeSettings
 from hd2s_tf.errors import BadInputError, RunError
 
 _SHARD_FRAMES = 1000
@@ -35,11 +36,13 @@ class Options:
     Attributes:
       height, width: of frames and maps in pixels.
       jpeg_quality: of the frames, 1 to 100.
+      gaze: settings of the layout `gaze`.
     """
 
     height: int = 128
     width: int = 192
     jpeg_quality: int = 95
+    gaze: GazeSettings | None = None
 
     def check(self) -> None:
         """Raises BadInputError where a value makes no sense."""
@@ -81,7 +84,8 @@ def prepare(
       RunError: writing failed.
     """
     options.check()
-    videos, problems = layouts.read_layout(layout, input_dir, validation)
+    chosen_layout = layouts.layout_named(layout, options.gaze)
+    videos, problems = layouts.read_layout(chosen_layout, input_dir, validation)
     if split == "all":
         splits = list(dict.fromkeys(record.split for record in videos))
     else:
@@ -92,7 +96,8 @@ def prepare(
         "format": records.FORMAT,
         "name": name or os.path.basename(os.path.normpath(input_dir)),  # noqa: PTH119
         "layout": layout,
-        "options": {**dataclasses.asdict(options), "validation": dataclasses.asdict(validation)},
+        "options": {**_description(options), "validation": dataclasses.asdict(validation)},
+        **chosen_layout.report(),
     }
     written = {}
     for wanted in splits:
@@ -105,6 +110,11 @@ def prepare(
             chosen, folder, {**information, "split": wanted, "left_out": left_out}, options, workers, skip_bad
         )
     return written
+
+
+def _description(options: Options) -> dict:
+    """The options that shards have, as JSON values."""
+    return {name: value for name, value in dataclasses.asdict(options).items() if name != "gaze"}
 
 
 def _report(problems: Sequence[object], skip_bad: bool) -> None:
@@ -220,7 +230,7 @@ def _write_shard(stem: str, videos: list[layouts.VideoRecord], options: Options,
     for record in videos:
         start = len(data)
         try:
-            entries.append({"name": record.name, **_append(data, _frames(record, options))})
+            entries.append({"name": record.name, **_append(data, _frames(record, options)), **_observed(record)})
         except BadInputError as error:
             if not skip_bad:
                 raise
@@ -245,6 +255,12 @@ def _write_shard(stem: str, videos: list[layouts.VideoRecord], options: Options,
     return index
 
 
+def _observed(record: layouts.VideoRecord) -> dict:
+    """What is stored of those who looked at a video; nothing where they are not known."""
+    observed = record.labels.observed if record.labels else None
+    return {"observed": dataclasses.asdict(observed)} if observed else {}
+
+
 def _append(data: bytearray, frames: Iterable[records.FrameRecord]) -> dict:
     """Appends a video's records to a shard; returns where they are and which have no target."""
     offsets, without_target = [len(data)], []
@@ -258,7 +274,7 @@ def _append(data: bytearray, frames: Iterable[records.FrameRecord]) -> dict:
 
 def _fingerprint(videos: list[layouts.VideoRecord], options: Options) -> str:
     """What a shard is made of, so that one left by another preparation is not taken for this one's."""
-    text = json.dumps([[record.fingerprint() for record in videos], dataclasses.asdict(options)])
+    text = json.dumps([[record.fingerprint() for record in videos], _description(options)])
     return hashlib.sha256(text.encode()).hexdigest()
 
 
@@ -294,7 +310,7 @@ def _frames(record: layouts.VideoRecord, options: Options) -> Iterator[records.F
         saliency_map = preprocessing.resize(truth.saliency_map, size)
         # A map that is all black is no ground truth.
         png = images.png(saliency_map) if saliency_map.any() else b""
-        yield records.FrameRecord(jpeg, png, truth.fixations)
+        yield records.FrameRecord(jpeg, png, truth.fixations, truth.observers)
     if labelled and count != labelled:
         raise BadInputError(f"{source.path}: {count} frames can be read, but there are {labelled} maps")
     if count < (1 - _LOST_FRAMES) * source.frame_count:

@@ -19,6 +19,7 @@ import tensorflow as tf
 
 from hd2s_tf import files
 from hd2s_tf.data import images
+from hd2s_tf.data.labels import Observed
 from hd2s_tf.errors import BadInputError, RunError
 
 DATASET, INDEX_SUFFIX, SHARD_SUFFIX = "dataset.json", ".index.json", ".tfrecord"
@@ -35,11 +36,14 @@ class FrameRecord:
       image: JPEG bytes, RGB.
       saliency_map: PNG bytes, 8-bit; empty for a frame without ground truth.
       fixations: float32 [N,2], (y, x) as fractions of height and width from 0 to below 1.
+      observers: int32 [N], the observer of each fixation, of those that `dataset.json` names; empty where that is not
+        known. Stored only where it is: earlier versions pass over it, and earlier data is read without.
     """
 
     image: bytes
     saliency_map: bytes
     fixations: np.ndarray
+    observers: np.ndarray = dataclasses.field(default_factory=lambda: np.zeros(0, np.int32))
 
     def decode_image(self) -> np.ndarray:
         """The frame, uint8 RGB [H,W,3]."""
@@ -57,6 +61,8 @@ def write_frame(record: FrameRecord) -> bytes:
         "saliency_map": record.saliency_map,
         "fixations": record.fixations.astype("<f4").tobytes(),
     }
+    if len(record.observers):
+        features["observers"] = record.observers.astype("<i4").tobytes()
     return tf.train.Example(
         features=tf.train.Features(
             feature={
@@ -70,8 +76,12 @@ def parse_frame(serialized: bytes) -> FrameRecord:
     """The inverse of `write_frame`."""
     feature = tf.train.Example.FromString(serialized).features.feature
     values = {name: feature[name].bytes_list.value[0] for name in ("image", "saliency_map", "fixations")}
+    observers = feature["observers"].bytes_list.value[0] if "observers" in feature else b""
     return FrameRecord(
-        values["image"], values["saliency_map"], np.frombuffer(values["fixations"], "<f4").reshape(-1, 2)
+        values["image"],
+        values["saliency_map"],
+        np.frombuffer(values["fixations"], "<f4").reshape(-1, 2),
+        np.frombuffer(observers, "<i4"),
     )
 
 
@@ -95,12 +105,14 @@ class Video:
       shard: path of the shard that holds it.
       offsets: int64 [frames + 1], where each frame's record begins in the shard, and where the last one ends.
       targets: bool [frames], which frames have a ground truth that is not all black.
+      observed: who looked at it; None where that is not known.
     """
 
     name: str
     shard: str
     offsets: np.ndarray
     targets: np.ndarray
+    observed: Observed | None = None
 
     @property
     def frame_count(self) -> int:
@@ -237,7 +249,8 @@ def _read_index(folder: str, shard: dict) -> list[dict]:
 def _video(entry: dict, shard: str) -> Video:
     targets = np.ones(len(entry["offsets"]) - 1, bool)
     targets[entry["without_target"]] = False
-    return Video(entry["name"], shard, np.array(entry["offsets"], np.int64), targets)
+    observed = Observed.from_json(entry["observed"]) if "observed" in entry else None
+    return Video(entry["name"], shard, np.array(entry["offsets"], np.int64), targets, observed)
 
 
 def load_splits(data_dir: str | os.PathLike, splits: tuple[str, ...] = ()) -> list[Dataset]:

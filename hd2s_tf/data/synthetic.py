@@ -9,7 +9,7 @@ import tempfile
 import cv2
 import numpy as np
 
-from hd2s_tf.data import images, layouts, preparation
+from hd2s_tf.data import images, layouts, preparation, video
 
 
 def write_videos(
@@ -67,3 +67,42 @@ def prepared() -> str:
         workers=1,
     )
     return str(folder / "prepared")
+
+
+def write_gaze(
+    folder: str | pathlib.Path, *, videos: int = 6, frames: int = 60, observers: int = 8, seed: int = 0
+) -> None:
+    """Writes videos and the gaze of people who watched them, as the layout `gaze` reads them.
+
+    A bright disc moves over each video and stops twice; people look at it, some earlier and some later.
+
+    Args:
+      folder: to write to, `videos/NAME.mp4` and `fixations.csv`.
+      videos: how many.
+      frames: of each, 25 a second.
+      observers: how many people watch each video.
+      seed: of the motion and the gaze.
+    """
+    folder, size = pathlib.Path(folder), (180, 320)
+    generator = np.random.default_rng(seed)
+    (folder / "videos").mkdir(parents=True, exist_ok=True)
+    lines = ["video,observer,onset_ms,duration_ms,x,y"]
+    for number in range(1, videos + 1):
+        name = f"clip{number:02d}"
+        stops = generator.uniform(0.2, 0.8, (3, 2)) * size
+        centres = np.stack([np.interp(np.linspace(0, 2, frames), (0, 1, 2), stops[:, axis]) for axis in (0, 1)], 1)
+        background = cv2.resize(generator.integers(0, 120, (6, 8, 3), np.uint8), size[::-1])
+        with video.VideoWriter(folder / "videos" / f"{name}.mp4", size, 25.0) as writer:
+            for centre in centres:
+                image = background.copy()
+                cv2.circle(image, tuple(int(value) for value in centre[::-1]), size[0] // 12, (255, 230, 230), -1)
+                writer.write(image)
+        for observer in range(1, observers + 1):
+            onset = 0.0
+            while onset < 40.0 * frames:
+                duration = generator.uniform(150, 500)
+                seen = centres[min(int((onset + duration / 2) / 40), frames - 1)] + generator.normal(0, 6, 2)
+                y, x = np.clip(seen, 0, np.array(size) - 1)
+                lines.append(f"{name},{observer:02d},{onset:.0f},{duration:.0f},{x:.1f},{y:.1f}")
+                onset += duration + generator.uniform(30, 60)
+    (folder / "fixations.csv").write_text("\n".join(lines) + "\n")

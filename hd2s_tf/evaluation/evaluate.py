@@ -7,7 +7,8 @@ from absl import logging
 
 from hd2s_tf import files
 from hd2s_tf.errors import BadInputError
-from hd2s_tf.evaluation import protocol, published, report, tables
+from hd2s_tf.evaluation import between_observers, protocol, published, report, tables
+from hd2s_tf.evaluation.between_observers import DividedVideo, ObserversPredictor
 from hd2s_tf.evaluation.ground_truth import ScoredVideo, dataset_name, is_prepared, open_videos
 from hd2s_tf.evaluation.predictions import (
     BASELINE_PREFIX,
@@ -39,6 +40,7 @@ class Request:
       predictions_dir: a folder of predicted PNG files in place of a network.
       allow_missing: whether frames without a usable prediction and broken videos are left out instead of refused.
       batch_size, stride, smoothing_sigma: see `predict_video`.
+      compat: see `load_predict_fn`.
       submission_dir: where to write the maps in the benchmark's layout, with the method's name last; None for nowhere.
       connection: how to reach a server.
       protocol: see `protocol.choose`.
@@ -54,6 +56,7 @@ class Request:
     batch_size: int = DEFAULT_BATCH_SIZE
     stride: int = 1
     smoothing_sigma: float | None = None
+    compat: str | None = None
     submission_dir: str | None = None
     connection: Connection = Connection()
     protocol: str = protocol.AUTO
@@ -100,6 +103,8 @@ def evaluate(
         full_size=not is_prepared(data_dir, split),
         stills=all(len(scored.frame_names) == 1 for scored in videos),
     )
+    if _division(request):
+        videos = labelled = [DividedVideo.of(scored, _division(request), choices.seed) for scored in labelled]
     files.make_folder(output_dir)
     progress = Progress(files.join(output_dir, PROGRESS), subject)
     results = Scorer(predictor, others, choices, progress, submission).run(videos)
@@ -142,6 +147,13 @@ def _protocol(request: Request, data_dir: str, split: str) -> protocol.Protocol:
     return protocol.choose(request.protocol, comparable, **changes)
 
 
+def _division(request: Request) -> str | None:
+    """How observers are divided to predict each other; None where something else predicts."""
+    name = request.target.removeprefix(BASELINE_PREFIX)
+    is_baseline = request.target.startswith(BASELINE_PREFIX) and not request.predictions_dir
+    return name if is_baseline and name in between_observers.DIVISIONS else None
+
+
 def _check(request: Request) -> None:
     if request.smoothing_sigma is not None and not 0 <= request.smoothing_sigma < 1000:
         raise BadInputError(f"smoothing_sigma is {request.smoothing_sigma}: it must be from 0 to 1000 pixels")
@@ -157,6 +169,8 @@ def _open_predictor(
     if request.predictions_dir:
         predictor = FolderPredictor(request.predictions_dir, videos, request.allow_missing)
         return predictor, {"predictions": request.predictions_dir}
+    if _division(request):
+        return ObserversPredictor(), {"weights": request.target, "repeats": between_observers.REPEATS}
     if request.target.startswith(BASELINE_PREFIX):
         scored = {video.name for video in videos} if split.startswith("train") else set()
 
@@ -164,7 +178,9 @@ def _open_predictor(
             return [video for video in open_videos(data_dir, "train", layout) if video.name not in scored]
 
         return BaselinePredictor(request.target.removeprefix(BASELINE_PREFIX), training), {"weights": request.target}
-    predict_fn = load_predict_fn(request.target, request.preset, request.domain, request.precision, request.connection)
+    predict_fn = load_predict_fn(
+        request.target, request.preset, request.domain, request.precision, request.connection, request.compat
+    )
     about = {**predict_fn.info.to_summary(), "stride": request.stride}
     if request.smoothing_sigma is not None:
         about["smoothing_sigma"] = request.smoothing_sigma

@@ -9,6 +9,7 @@ from absl import logging
 
 from hd2s_tf import files
 from hd2s_tf.data import fixations, layouts, records
+from hd2s_tf.data.labels import Observed
 from hd2s_tf.errors import BadInputError
 
 
@@ -36,6 +37,8 @@ class ScoredVideo:
       frames: opens the frames, uint8 RGB [H,W,3] each.
       read_truth: the ground truth of a frame by its index; None for a frame without one.
       read_points: the fixations of a frame by its index, float32 [N,2], (y, x) as fractions of height and width.
+      read_observers: the observer of each of them, int32 [N]; empty where that is not known.
+      observed: who looked at the video; None where that is not known.
     """
 
     name: str
@@ -44,6 +47,8 @@ class ScoredVideo:
     frames: Callable[[], Iterable[np.ndarray]]
     read_truth: Callable[[int], FrameTruth | None]
     read_points: Callable[[int], np.ndarray]
+    read_observers: Callable[[int], np.ndarray] = lambda index: np.zeros(0, np.int32)
+    observed: Observed | None = None
 
     def read_frames(self, indices: set[int]) -> dict[int, np.ndarray]:
         """Frames by their index; reads the video up to the last of them.
@@ -137,8 +142,11 @@ def _prepared(prepared: records.Video) -> ScoredVideo:
     def points(index: int) -> np.ndarray:
         return record(index).fixations
 
-    names = _numbers(prepared.frame_count)
-    return ScoredVideo(prepared.name, bool(prepared.targets.any()), names, frames, truth, points)
+    def observers(index: int) -> np.ndarray:
+        return record(index).observers
+
+    names, labelled = _numbers(prepared.frame_count), bool(prepared.targets.any())
+    return ScoredVideo(prepared.name, labelled, names, frames, truth, points, observers, prepared.observed)
 
 
 def _raw(record: layouts.VideoRecord) -> ScoredVideo:
@@ -153,8 +161,12 @@ def _raw(record: layouts.VideoRecord) -> ScoredVideo:
     def points(index: int) -> np.ndarray:
         return np.zeros((0, 2), np.float32) if labels is None else labels.read_fixations(index)
 
+    def observers(index: int) -> np.ndarray:
+        return np.zeros(0, np.int32) if labels is None else labels.read(index).observers
+
     names = _numbers(record.open().frame_count) if labels is None else labels.frame_names
-    return ScoredVideo(record.name, labels is not None, names, record.open, truth, points)
+    observed = labels.observed if labels else None
+    return ScoredVideo(record.name, labels is not None, names, record.open, truth, points, observers, observed)
 
 
 def _numbers(frame_count: int) -> tuple[str, ...]:

@@ -1,4 +1,4 @@
-"""Where the maps that are scored come from: a network, someone's folder of PNG files, or a baseline."""
+"""The sources of scored maps: a network, a folder of PNG files, or a baseline."""
 
 import abc
 import dataclasses
@@ -21,7 +21,7 @@ BASELINE_PREFIX = "baseline:"
 BASELINES = ("centre", "mean_map", "uniform")
 _BASELINE_SIZE = (128, 192)
 _MEAN_MAP_FRAMES = 50
-# Seconds before a progress bar shows: a run that is refused at once says one line only.
+# Seconds before a progress bar shows, so that a run that is refused at once prints one line only.
 BAR_DELAY = 3
 
 
@@ -31,7 +31,7 @@ class PredictedFrame:
 
     Attributes:
       saliency_map: real [h,w] in 0..255, of any size; None if it is missing, or in a file.
-      path: of the file that someone else made, so that its shape must be right.
+      path: of a file from elsewhere, whose shape is checked.
       pixels: uint8 [H,W], the map at the frame's size, as a submission wants it; of a network only.
     """
 

@@ -185,7 +185,7 @@ METRICS = {
         Metric(
             "s_auc",
             "s-AUC",
-            "as AUC-Judd, but against where people look in other frames, so that the centre alone earns nothing",
+            "as AUC-Judd, but against where people look elsewhere, so that the centre alone earns nothing",
             True,
             lambda frame: metrics.s_auc(
                 frame.saliency_map,

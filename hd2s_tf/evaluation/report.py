@@ -172,7 +172,7 @@ def _render_scores(evaluation: Evaluation) -> str:
     )
     note = '<p class="muted">Rows with a table: as the paper publishes them, on the split that each names.</p>'
     table = f'<div class="wide"><table class="scores"><tr><th></th>{head}</tr>{body}</table></div>'
-    return table + (note if len(rows) > 2 else "")
+    return table + (note if evaluation.subject.comparable else "")
 
 
 def _list_settings(subject: Subject, problems: Sequence[str]) -> dict[str, object]:

@@ -28,7 +28,7 @@ class FrameResult:
 
 @dataclasses.dataclass
 class VideoResult:
-    """What became of a video.
+    """The outcome of scoring a video.
 
     Attributes:
       rows: the scores of each frame, and its name as "frame".

@@ -28,15 +28,18 @@ def write(output_dir: str, evaluation: Evaluation) -> None:
 
 
 def compare(evaluation: Evaluation) -> list[tuple[str, dict[str, float]]]:
-    """Rows of title and scores: the set's score, the other mean, and published rows where they are comparable."""
-    means = [("mean over videos", evaluation.mean_over_videos), ("mean over frames", evaluation.mean_over_frames)]
+    """Rows of title and scores: the set's score, any other mean, and published rows where they are comparable."""
+    means = [("mean over pictures", evaluation.score)] if evaluation.subject.stills else _means(evaluation)
     subject = evaluation.subject
-    if subject.protocol.headline == MEAN_OVER_FRAMES:
-        means.reverse()
     if not subject.comparable:
         return means
     rows = published.find_methods(subject.dataset, subject.split)
     return means + [(f"{row.name} (table {row.table}, {row.block})", row.values) for row in rows]
+
+
+def _means(evaluation: Evaluation) -> list[tuple[str, dict[str, float]]]:
+    means = [("mean over videos", evaluation.mean_over_videos), ("mean over frames", evaluation.mean_over_frames)]
+    return means[::-1] if evaluation.subject.protocol.headline == MEAN_OVER_FRAMES else means
 
 
 def format_table(evaluation: Evaluation) -> str:

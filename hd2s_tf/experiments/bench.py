@@ -62,7 +62,7 @@ def run(
 
 
 class _Bench:
-    """Trains and tests, each thing once."""
+    """Trains and tests, each model once."""
 
     def __init__(self, config: ml_collections.ConfigDict, data_root: str, workdir: str) -> None:
         self._config, self._data_root, self._workdir = config, data_root, workdir
@@ -152,8 +152,8 @@ def recipe(
 
 
 def _check_same(path: str, config: ml_collections.ConfigDict) -> None:
-    """Refuses to take a training of other settings for this one."""
-    # A setting that the run does not know came later: the run had what is now its default.
+    """Refuses an earlier training with other settings."""
+    # A setting missing from the record is newer than the run, which had today's default.
     there, wanted = settings.paper(), json.loads(config.to_json_best_effort())
     written = json.loads(files.read_bytes(path))
     there.update({name: value for name, value in written.items() if name in there})

@@ -36,7 +36,7 @@ class Row:
 
     Attributes:
       domain: the data set it is tested on.
-      specific: whether the model has to be told so.
+      specific: whether the model must be told the domain.
     """
 
     group: str

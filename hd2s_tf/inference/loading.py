@@ -3,7 +3,7 @@
 import os
 
 from hd2s_tf import files
-from hd2s_tf.inference import remote
+from hd2s_tf.inference import compatibility, remote
 from hd2s_tf.inference.predict_fn import ModelPredictFn, PredictFn, SavedModelPredictFn
 from hd2s_tf.models import weight_files
 from hd2s_tf.models.hd2s import HD2S
@@ -16,6 +16,7 @@ def load_predict_fn(
     domain: str | None = None,
     precision: str = "auto",
     connection: Connection = Connection(),
+    compat: str | None = None,
 ) -> PredictFn:
     """Creates a `PredictFn`.
 
@@ -26,16 +27,20 @@ def load_predict_fn(
       domain: the data set that a domain-specific model predicts for.
       precision: of weights only: "float32", "bfloat16" or "auto".
       connection: how to reach a served model.
+      compat: "published" to predict as the published code does, see `hd2s_tf.inference.compatibility`.
 
     Raises:
       BadInputError: anything that does not exist or does not fit.
       RunError: a server that does not answer.
     """
     target = os.fspath(target)
-    if target.startswith(remote.SCHEME):
-        return remote.RemotePredictFn(target, domain, connection)
-    if files.is_folder(target):
-        return SavedModelPredictFn(target, domain)
+    if target.startswith(remote.SCHEME) or files.is_folder(target):
+        is_remote = target.startswith(remote.SCHEME)
+        exported = (
+            remote.RemotePredictFn(target, domain, connection) if is_remote else SavedModelPredictFn(target, domain)
+        )
+        exported.info = compatibility.adapt_info(exported.info, compat, exported=True)
+        return exported
     path = weight_files.find(target, preset)
     model = HD2S.from_weights(path or weight_files.RANDOM, preset)
-    return ModelPredictFn(model, path or weight_files.RANDOM, domain, precision)
+    return ModelPredictFn(model, path or weight_files.RANDOM, domain, precision, compat)

@@ -11,6 +11,7 @@ import tensorflow as tf
 
 from hd2s_tf import files
 from hd2s_tf.errors import BadInputError
+from hd2s_tf.inference import compatibility
 from hd2s_tf.inference.domains import domain_index
 from hd2s_tf.inference.graph import MapGraph
 from hd2s_tf.inference.streams import Maps, StateStream, Stream, WholeWindowStream
@@ -74,6 +75,7 @@ class ModelPredictFn(PredictFn):
       weights: the file that its weights came from, or "random".
       domain: the data set that a domain-specific model predicts for.
       precision: "float32", "bfloat16" or "auto".
+      compat: "published" to predict as the published code does, see `hd2s_tf.inference.compatibility`.
 
     Attributes:
       model: the `HD2S`, made for inference.
@@ -84,22 +86,27 @@ class ModelPredictFn(PredictFn):
     """
 
     def __init__(
-        self, model: HD2S, weights: str = weight_files.RANDOM, domain: str | None = None, precision: str = "auto"
+        self,
+        model: HD2S,
+        weights: str = weight_files.RANDOM,
+        domain: str | None = None,
+        precision: str = "auto",
+        compat: str | None = None,
     ) -> None:
         self._domain_index = domain_index(domain, model.domains)
         self.model = folding.for_inference(model, precision)
-        super().__init__(
-            ModelInfo(
-                preset=model.name,
-                weights=weights,
-                weights_sha256=None if weights == weight_files.RANDOM else weight_files.checksum(weights),
-                domains=model.domains,
-                domain=domain,
-                precision=self.model.compute_dtype,
-                clip_frames=model.clip_frames,
-                smoothing_sigma=model.smoothing_sigma,
-            )
+        info = ModelInfo(
+            preset=model.name,
+            weights=weights,
+            weights_sha256=None if weights == weight_files.RANDOM else weight_files.checksum(weights),
+            domains=model.domains,
+            domain=domain,
+            precision=self.model.compute_dtype,
+            clip_frames=model.clip_frames,
+            smoothing_sigma=model.smoothing_sigma,
         )
+        super().__init__(compatibility.adapt_info(info, compat))
+        compatibility.adapt_model(self.model, compat)
         self.graph = MapGraph(self.model)
 
     def __call__(self, clips: np.ndarray, conspicuity: bool = False) -> Maps:

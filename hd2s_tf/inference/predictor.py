@@ -7,10 +7,10 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 
 import numpy as np
 
-from hd2s_tf.data import preprocessing
 from hd2s_tf.errors import BadInputError, RunError
 from hd2s_tf.inference import postprocessing, windows
 from hd2s_tf.inference.background import prefetched
+from hd2s_tf.inference.compatibility import TREATMENTS
 from hd2s_tf.inference.predict_fn import PredictFn
 from hd2s_tf.inference.streams import DEFAULT_BATCH_SIZE, Maps
 
@@ -69,11 +69,12 @@ def predict_video(
     if smoothing_sigma is None:
         smoothing_sigma = predict_fn.info.smoothing_sigma
     size = frame_size or predict_fn.info.frame_size
+    resize = TREATMENTS[predict_fn.info.compat].resize
     clip_frames = predict_fn.info.clip_frames
     originals: collections.deque[np.ndarray] = collections.deque()
 
     def resized() -> Iterator[np.ndarray]:
-        pairs = ((frame, preprocessing.resize(frame, size)) for frame in frames)
+        pairs = ((frame, resize(frame, size)) for frame in frames)
         for frame, small in prefetched(pairs, batch_size):
             originals.append(frame)
             yield small
@@ -118,7 +119,8 @@ class _Predicted:
         maps = _stacked(predict(inputs, self.conspicuity))
         if self.check_finite and not np.isfinite(maps).all():
             raise RunError(f"frames {min(numbers)} to {max(numbers)}: the network's maps are not finite")
-        return zip(numbers, postprocessing.finish(maps.astype(np.float32), self.smoothing_sigma).numpy(), strict=True)
+        finish = TREATMENTS[self.predict_fn.info.compat].finish
+        return zip(numbers, finish(maps.astype(np.float32), self.smoothing_sigma), strict=True)
 
 
 def _between(previous: tuple[int, np.ndarray] | None, following: tuple[int, np.ndarray], index: int) -> np.ndarray:
@@ -156,10 +158,11 @@ def predict_frame(
     info = predict_fn.info
     indices = windows.window_indices(index, frame_count, info.clip_frames).tolist()
     frames = read_frames(set(indices))
-    clip = np.stack([preprocessing.resize(frames[position], info.frame_size) for position in indices])
+    treatment = TREATMENTS[info.compat]
+    clip = np.stack([treatment.resize(frames[position], info.frame_size) for position in indices])
     maps = _stacked(predict_fn(clip[np.newaxis], conspicuity=True))[0]
     sigma = info.smoothing_sigma if smoothing_sigma is None else smoothing_sigma
-    return postprocessing.finish(maps.astype(np.float32), sigma).numpy()
+    return treatment.finish(maps.astype(np.float32), sigma)
 
 
 def _stacked(maps: Maps) -> np.ndarray:

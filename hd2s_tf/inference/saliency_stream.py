@@ -2,9 +2,9 @@
 
 import numpy as np
 
-from hd2s_tf.data import preprocessing
 from hd2s_tf.errors import BadInputError, RunError
 from hd2s_tf.inference import postprocessing
+from hd2s_tf.inference.compatibility import TREATMENTS
 from hd2s_tf.inference.predict_fn import PredictFn
 from hd2s_tf.inference.streams import Stream
 
@@ -31,6 +31,7 @@ class SaliencyStream:
         self._predict_fn, info = predict_fn, predict_fn.info
         self._frame_size = frame_size or info.frame_size
         self._smoothing_sigma = info.smoothing_sigma if smoothing_sigma is None else smoothing_sigma
+        self._treatment = TREATMENTS[info.compat]
         self._context_frames = info.clip_frames - 1
         self._opening: list[np.ndarray] = []
         self._stream: Stream | None = None
@@ -50,7 +51,7 @@ class SaliencyStream:
         """
         if frame.ndim != 3 or frame.shape[2] != 3 or frame.dtype != np.uint8:
             raise BadInputError(f"the frame is {frame.dtype} {list(frame.shape)}: it must be uint8 [H,W,3]")
-        resized = preprocessing.resize(frame, self._frame_size)
+        resized = self._treatment.resize(frame, self._frame_size)
         if self._stream is None:
             self._opening.append(resized)
             if len(self._opening) == self._context_frames:
@@ -60,5 +61,5 @@ class SaliencyStream:
         network_map = self._stream(resized[np.newaxis]).saliency
         if not np.isfinite(network_map).all():
             raise RunError("the network's map is not finite")
-        finished = postprocessing.finish(network_map.astype(np.float32), self._smoothing_sigma).numpy()
+        finished = self._treatment.finish(network_map.astype(np.float32), self._smoothing_sigma)
         return postprocessing.to_pixels(finished[0], frame.shape[:2])

@@ -14,11 +14,12 @@ import tqdm
 from absl import logging
 
 from hd2s_tf import files
-from hd2s_tf.data import images, video
+from hd2s_tf.data import frame_source, images
 from hd2s_tf.errors import BadInputError
 from hd2s_tf.inference import postprocessing, remote, rendering
 from hd2s_tf.inference.background import Background
 from hd2s_tf.inference.loading import load_predict_fn
+from hd2s_tf.inference.overlay import Overlay
 from hd2s_tf.inference.predict_fn import PredictFn
 from hd2s_tf.inference.predictor import Prediction, predict_video
 from hd2s_tf.inference.streams import DEFAULT_BATCH_SIZE
@@ -37,6 +38,7 @@ class Options:
 
     Attributes:
       batch_size, smoothing_sigma, stride: see `predict_video`.
+      compat: see `load_predict_fn`.
       maps: whether to write the saliency maps.
       conspicuity: whether to predict and write the conspicuity maps.
       overlay: whether to write the video with a heat map over it.
@@ -48,6 +50,7 @@ class Options:
     batch_size: int = DEFAULT_BATCH_SIZE
     smoothing_sigma: float | None = None
     stride: int = 1
+    compat: str | None = None
     maps: bool = True
     conspicuity: bool = False
     overlay: bool = True
@@ -78,9 +81,9 @@ def predict_to_folder(
     """
     if domain == "help":
         return _print_domains(weights, preset)
-    source = video.open_frames(input_path)
+    source = frame_source.open_frames(input_path)
     _check_output(output_dir, overwrite)
-    predict_fn = load_predict_fn(weights, preset, domain, precision)
+    predict_fn = load_predict_fn(weights, preset, domain, precision, compat=options.compat)
     if weights == weight_files.RANDOM:
         logging.warning("random weights: the maps show how the program runs, not where people look")
     return predict_source(predict_fn, source, output_dir, options)
@@ -88,15 +91,16 @@ def predict_to_folder(
 
 def predict_source(
     predict_fn: PredictFn,
-    source: video.FrameSource,
+    source: frame_source.FrameSource,
     output_dir: str,
     options: Options = Options(),
 ) -> dict:
     """The same with a network and frames that are open already; what is in the folder is replaced."""
     _prepare_output(output_dir, {MAPS: options.maps, CONSPICUITY: options.conspicuity})
+    reading = source.read()
     predictions = predict_video(
         predict_fn,
-        source,
+        reading,
         batch_size=options.batch_size,
         smoothing_sigma=options.smoothing_sigma,
         stride=options.stride,
@@ -105,7 +109,7 @@ def predict_source(
     about = {**predict_fn.info.to_summary(), "stride": options.stride}
     if options.smoothing_sigma is not None:
         about["smoothing_sigma"] = options.smoothing_sigma
-    return _write(predictions, source, source.path, output_dir, about, maps=options.maps, overlay=options.overlay)
+    return _write(predictions, reading, output_dir, about, maps=options.maps, overlay=options.overlay)
 
 
 def predict_remotely(
@@ -128,7 +132,7 @@ def predict_remotely(
       BadInputError: input, output, server or settings that cannot be used, or a run of something else to resume.
       RunError: the server gives no answer.
     """
-    source = video.open_frames(input_path)
+    source = frame_source.open_frames(input_path)
     _check_output(output_dir, overwrite or resume)
     about = dataclasses.replace(model.info, domain=domain).to_summary()
     model.domain_input(domain)
@@ -140,8 +144,10 @@ def predict_remotely(
         _prepare_output(output_dir, {MAPS: True})
         files.write_bytes(files.join(output_dir, _RUN), json.dumps(run, indent=2).encode() + b"\n")
 
+    reading = source.read()
+
     def predictions() -> Iterator[Prediction]:
-        answers = remote.predict_frames(model, source, domain=domain, in_flight=in_flight, first=done)
+        answers = remote.predict_frames(model, reading, domain=domain, in_flight=in_flight, first=done)
         for index, (frame, network_map) in enumerate(answers):
             if network_map is None:
                 pixels = images.read_map(files.join(output_dir, MAPS, _png_name(index)))
@@ -151,15 +157,14 @@ def predict_remotely(
 
     # The list grows while the predictions are written: more than one version says that the server has changed.
     about["model_versions"] = model.versions
-    summary = _write(predictions(), source, input_path, output_dir, about, overlay=overlay, first=done)
+    summary = _write(predictions(), reading, output_dir, about, overlay=overlay, first=done)
     files.remove(files.join(output_dir, _RUN))
     return summary
 
 
 def _write(
     predictions: Iterator[Prediction],
-    source: video.FrameSource,
-    input_path: str,
+    reading: frame_source.Reading,
     output_dir: str,
     about: dict,
     *,
@@ -169,10 +174,10 @@ def _write(
 ) -> dict:
     """Writes predictions as they come, maps from the frame `first` on, and the summary at the end."""
     started = time.perf_counter()
-    count = 0
+    count, source = 0, reading.source
     with (
         Background(os.cpu_count(), _PENDING_MAPS) as png,
-        _overlay_writer(output_dir, source, overlay) as overlay_writer,
+        Overlay(files.join(output_dir, OVERLAY), source) if overlay else contextlib.nullcontext() as video,
         # The frames of a video are drawn and encoded one after the other.
         Background(1, _PENDING_FRAMES) as drawing,
     ):
@@ -183,18 +188,22 @@ def _write(
                 png.do(_write_png, files.join(output_dir, MAPS, name), prediction.saliency_map)
             if prediction.conspicuity_maps is not None:
                 png.do(_write_png, files.join(output_dir, CONSPICUITY, name), _strip(prediction))
-            if overlay_writer is not None:
-                drawing.do(_draw, overlay_writer, prediction)
+            if video is not None:
+                drawing.do(video.draw, prediction, reading.times[prediction.index])
     seconds = time.perf_counter() - started
     summary = {
-        "input": input_path,
+        "input": source.path,
         "frames": count,
+        "duration": round(sum(reading.times[-1]), 3),
+        "codec": source.codec,
+        "rotation": source.rotation,
         "seconds": round(seconds, 3),
         "frames_per_second": round(count / seconds, 3),
         "height": source.size[0],
         "width": source.size[1],
         **about,
-        "overlay_codec": overlay_writer.codec if overlay_writer is not None else None,
+        "damage": reading.damage,
+        "overlay_codec": video.codec if video is not None else None,
     }
     files.write_bytes(files.join(output_dir, SUMMARY), json.dumps(summary, indent=2).encode() + b"\n")
     print(f"{count} frames in {seconds:.1f} s: {files.join(output_dir, OVERLAY if overlay else SUMMARY)}")
@@ -203,10 +212,6 @@ def _write(
 
 def _write_png(path: str, image: np.ndarray) -> None:
     files.write_bytes(path, images.png(image))
-
-
-def _draw(writer: video.VideoWriter, prediction: Prediction) -> None:
-    writer.write(rendering.overlay(prediction.frame, prediction.saliency_map))
 
 
 def _png_name(index: int) -> str:
@@ -268,12 +273,3 @@ def _prepare_output(output_dir: str, folders: dict[str, bool]) -> None:
     for name, wanted in folders.items():
         if wanted:
             files.make_folder(files.join(output_dir, name))
-
-
-@contextlib.contextmanager
-def _overlay_writer(output_dir: str, source: video.FrameSource, wanted: bool) -> Iterator[video.VideoWriter | None]:
-    if not wanted:
-        yield None
-        return
-    with video.VideoWriter(files.join(output_dir, OVERLAY), source.size, source.frame_rate) as writer:
-        yield writer

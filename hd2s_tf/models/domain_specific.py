@@ -119,12 +119,16 @@ class GaussianSmoothing(layers.Layer):
     Call with maps float32 [B,H,W] and domain int32 [B]; returns the same shape. The kernel has ceil(6 max_sigma)
     positions a side, one more if that is even, sums to one, and sees zeros outside the map. Since it is the product of
     a vertical and a horizontal one, each is applied as a banded matrix.
+
+    Attributes:
+      cuts_off: whether maps are cut off to multiples of 1/255 first, as the published code does it; for inference.
     """
 
     def __init__(self, domains: int, max_sigma: float = 10.0, **kwargs) -> None:
         super().__init__(autocast=False, **kwargs)
         self.domains = domains
         self.max_sigma = max_sigma
+        self.cuts_off = False
 
     @property
     def radius(self) -> int:
@@ -147,6 +151,8 @@ class GaussianSmoothing(layers.Layer):
         return tf.nn.softmax(-0.5 * tf.square(offsets / sigma))
 
     def call(self, maps: tf.Tensor, domain: tf.Tensor) -> tf.Tensor:
+        if self.cuts_off:
+            maps = tf.floor(maps * 255.0) / 255.0
         kernel = self.kernel(domain)
         vertical, horizontal = (self._matrix(kernel, length) for length in maps.shape[1:3])
         return tf.matmul(tf.matmul(vertical, maps), horizontal, transpose_b=True)

@@ -9,7 +9,7 @@ import itertools
 import tensorflow as tf
 from keras import layers
 
-# Channels from which on the matrix products are faster.
+# With so many channels or more, the matrix products are faster.
 _CHANNELS = 32
 
 

@@ -1,4 +1,4 @@
-"""Runs of windows, each a frame later than the one before: what they share is computed once.
+"""The windows of a stream, each a frame later than the one before: what they share is computed once.
 
 Two windows of T frames that start a frame apart have T-1 frames in common, but the network sees them differently: its
 first convolution over time has stride two, and every convolution over time sees zeros before a window's first frame
@@ -17,68 +17,54 @@ that, instead of T/2 each. What comes after endpoint 2 is computed window by win
 A window that is reversed in time is a window of the reversed video: its neighbours share in the same way.
 """
 
+import abc
+
 import tensorflow as tf
 
 from hd2s_tf.models.hd2s import HD2S
 from hd2s_tf.models.layers import max_pool
 from hd2s_tf.models.s3d import LAYERS
 
-# What a run's windows need of earlier frames: a tuple of tensors of fixed size, the newest frame's last.
+# What the windows of a stream need of the frames before, of a fixed size: a tuple of tensors, the newest frame's last.
 State = tuple[tf.Tensor, ...]
 # Shorter windows have no position in common.
 _SHORTEST_CLIP = 16
+
 _SIZES = {name: sizes for name, _, sizes in LAYERS}
+# The first convolution over time: frames it sees, its stride, and the frames on each side of a centre.
+_, _FIRST, _STRIDE = _SIZES["conv_1a"]
+_REACH = _FIRST // 2
+# The second one: positions on each side of a centre.
+_SIDE = _SIZES["conv_2c"][1] // 2
+# Frames that the first one sees at the positions where it sees zeros too, from the start of a window and at its end.
+_SEEN_AT_START = range(_FIRST - _REACH, _FIRST, _STRIDE)
+_SEEN_AT_END = range(_FIRST - _STRIDE, _REACH, -_STRIDE)
 
 
-def windows_of(model: HD2S) -> "SharedWindows | WholeWindows":
-    """The runs of a model's windows, which share what they can."""
+def windows_of(model: HD2S) -> "Windows":
+    """The windows of a model's streams, which share what they can."""
     return SharedWindows(model) if model.clip_frames >= _SHORTEST_CLIP else WholeWindows(model)
 
 
-class WholeWindows:
-    """Runs of windows that are predicted one by one; methods as `SharedWindows`'."""
-
-    def __init__(self, model: HD2S) -> None:
-        self._model = model
-
-    def start(self, frames: tf.Tensor) -> State:
-        """The state after the frames before the last one of a run's first window."""
-        return (frames,)
-
-    def advance(self, state: State, frames: tf.Tensor, domain: tf.Tensor) -> tuple[dict[str, tf.Tensor], State]:
-        """Predicts the windows that end with each of the next frames."""
-        known = tf.concat([*state, frames], 0)
-        context = self._model.clip_frames - 1
-        clips = tf.stack([_delayed(known, delay, context) for delay in range(context, -1, -1)], 1)
-        return self._model({"clip": clips, "domain": domain}, training=False), (known[-context:],)
-
-
-class SharedWindows:
-    """Runs of windows that are predicted as the model does one by one, equal but for the order in which it adds.
+class Windows(abc.ABC):
+    """Predicts the windows of a stream as its frames come.
 
     Args:
-      model: with clips of at least 16 frames.
+      model: its variables created.
     """
 
     def __init__(self, model: HD2S) -> None:
         self._model = model
-        blocks = model.encoder.blocks
-        self._conv_1a, self._conv_2b, self._conv_2c = blocks["conv_1a"], blocks["conv_2b"], blocks["conv_2c"]
 
+    @abc.abstractmethod
     def start(self, frames: tf.Tensor) -> State:
-        """The state after the frames before the last one of a run's first window.
+        """The state before the last frame of a stream's first window.
 
         Args:
-          frames: float32 [T-1,H,W,3] in [-1,1].
-
-        Returns:
-          Features [T-1,h,w,C] of the frames, [T-8,h,w,C] of the centres before the second convolution over time and
-          [T-12,h,w,C] of those at endpoint 2.
+          frames: the ones before it, float32 [T-1,H,W,3] in [-1,1].
         """
-        spatial = self._spatial(frames)
-        centres = self._positions(spatial[1:])
-        return spatial, centres, self._over_positions(centres[:-4], centres[2:-2], centres[4:])[:, 0]
 
+    @abc.abstractmethod
     def advance(self, state: State, frames: tf.Tensor, domain: tf.Tensor) -> tuple[dict[str, tf.Tensor], State]:
         """Predicts the windows that end with each of the next frames.
 
@@ -90,6 +76,50 @@ class SharedWindows:
         Returns:
           The maps of the N windows, as the model returns them for clips, and the state after the frames.
         """
+
+
+class WholeWindows(Windows):
+    """Predicts them one by one; the state is the frames themselves."""
+
+    def start(self, frames: tf.Tensor) -> State:
+        return (frames,)
+
+    def advance(self, state: State, frames: tf.Tensor, domain: tf.Tensor) -> tuple[dict[str, tf.Tensor], State]:
+        known = tf.concat([*state, frames], 0)
+        context = self._model.clip_frames - 1
+        clips = tf.stack([_delayed(known, delay, context) for delay in range(context, -1, -1)], 1)
+        return self._model({"clip": clips, "domain": domain}, training=False), (known[-context:],)
+
+
+class SharedWindows(Windows):
+    """Predicts what the model does window by window, equal but for the order in which it adds.
+
+    The state is what neighbouring windows share: features of the T-1 frames before, of the centres before the second
+    convolution over time, and of the centres at endpoint 2.
+
+    Args:
+      model: with clips of at least 16 frames.
+    """
+
+    def __init__(self, model: HD2S) -> None:
+        super().__init__(model)
+        blocks = model.encoder.blocks
+        self._conv_1a, self._conv_2b, self._conv_2c = blocks["conv_1a"], blocks["conv_2b"], blocks["conv_2c"]
+        # A window's positions without zeros: of the first convolution, then of the second. The newest one of the
+        # first ends with the window, so that every frame brings one.
+        self._oldest, self._newest = len(_SEEN_AT_START), model.clip_frames // _STRIDE - 1 - len(_SEEN_AT_END)
+        self._oldest_shared, self._newest_shared = self._oldest + _SIDE, self._newest - _SIDE
+        # Frames by which the oldest of them lies behind the newest.
+        self._delay = _STRIDE * (self._newest - self._oldest)
+        self._delay_shared = _STRIDE * (self._newest_shared - self._oldest_shared)
+
+    def start(self, frames: tf.Tensor) -> State:
+        spatial = self._spatial(frames)
+        centres = self._positions(spatial[-self._delay - _FIRST + 1 :])
+        neighbours = [centres[_STRIDE * index : _STRIDE * index + self._delay_shared] for index in range(2 * _SIDE + 1)]
+        return spatial, centres, self._over_positions(*neighbours)[:, 0]
+
+    def advance(self, state: State, frames: tf.Tensor, domain: tf.Tensor) -> tuple[dict[str, tf.Tensor], State]:
         endpoint2, state = self._endpoint2(state, frames)
         endpoints = self._model.encoder.after("pool_2", endpoint2)
         return self._model.decode(self._model.reduce_time(endpoints), domain), state
@@ -100,32 +130,30 @@ class SharedWindows:
         length = self._model.clip_frames
         spatial = tf.concat([before, self._spatial(frames)], 0)
         # Instead of padding, the kernel without the frames that would be zeros.
-        first = self._positions(spatial[: 4 - length], 3)
-        second = self._positions(spatial[: 6 - length], 1)
-        last = self._positions(spatial[length - 5 :], 0, 5)
-        centres = tf.concat([centres_before, self._positions(spatial[length - 7 :])], 0)
+        first = [self._positions(spatial[: seen - length], _FIRST - seen, _FIRST) for seen in _SEEN_AT_START]
+        last = [self._positions(spatial[length - seen :], 0, seen) for seen in _SEEN_AT_END]
+        centres = tf.concat([centres_before, self._positions(spatial[length - _FIRST :])], 0)
 
-        newest = length // 2 - 2
+        def between(oldest: int, newest: int) -> list[tf.Tensor]:
+            """The centres at a window's positions from `oldest` to `newest`."""
+            delays = (_STRIDE * (self._newest - position) for position in range(oldest, newest + 1))
+            return [_delayed(centres, delay, self._delay) for delay in delays]
 
-        def centre(position: int) -> tf.Tensor:
-            return _delayed(centres, 2 * (newest - position), length - 8)
-
-        zeros = tf.zeros_like(first)
-        beginning = self._over_positions(zeros, first, second, centre(2), centre(3))
-        end = self._over_positions(centre(newest - 2), centre(newest - 1), centre(newest), last, zeros)
+        zeros = [tf.zeros_like(first[0])] * _SIDE
+        beginning = self._over_positions(*zeros, *first, *between(self._oldest, self._oldest + 2 * _SIDE - 1))
+        end = self._over_positions(*between(self._newest - 2 * _SIDE, self._newest), *last, *zeros)
         # The first of the end is the newest position that sees no zeros.
         shared = tf.concat([shared_before, end[:, 0]], 0)
-        middle = tf.stack(
-            [_delayed(shared, 2 * (newest - 1 - position), length - 12) for position in range(3, newest - 1)], 1
-        )
-        state = (spatial[1 - length :], centres[8 - length :], shared[12 - length :])
+        delays = range(self._delay_shared, 0, -_STRIDE)
+        middle = tf.stack([_delayed(shared, delay, self._delay_shared) for delay in delays], 1)
+        state = (spatial[1 - length :], centres[-self._delay :], shared[-self._delay_shared :])
         return tf.concat([beginning, middle, end], 1), state
 
     def _spatial(self, frames: tf.Tensor) -> tf.Tensor:
         """The first convolution over space: features [N,h,w,C] of frames [N,H,W,3]."""
         return self._conv_1a.spatial(frames[tf.newaxis])[0]
 
-    def _positions(self, spatial: tf.Tensor, first: int = 0, last: int = 7) -> tf.Tensor:
+    def _positions(self, spatial: tf.Tensor, first: int = 0, last: int = _FIRST) -> tf.Tensor:
         """Positions [M,h,w,C] up to the second convolution over time, each of `last - first` neighbouring frames."""
         features = self._conv_1a.temporal.over_taps(spatial[tf.newaxis], first, last)
         features = self._conv_2b(max_pool(features, *_SIZES["pool_1"]))

@@ -30,9 +30,9 @@ from hd2s_tf.serving import models, signatures
 
 # TensorFlow's error codes and gRPC's are the same numbers.
 _CODES = {code.value[0]: code for code in grpc.StatusCode}
-# For calls that are answered at once, while all others wait.
+# Threads for calls that are answered at once, while all others wait.
 _SPARE_THREADS = 4
-# For clients to read what was answered last, before connections close.
+# Seconds for clients to read the last answers before connections close.
 _SECONDS_TO_READ = 1.0
 
 
@@ -311,7 +311,7 @@ class Server:
         self._server.wait_for_termination()
 
     def stop(self, grace: float = 10.0) -> None:
-        """Takes no new requests, and ends when those that run are answered or `grace` seconds have passed.
+        """Takes no new requests, and returns when running ones are answered or `grace` seconds have passed.
 
         With a grace, connections stay open for another second: gRPC closes them as soon as it has written an answer,
         and the system drops what a client has not yet read from a connection that is closed.

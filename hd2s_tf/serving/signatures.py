@@ -39,6 +39,7 @@ class ModelInfo:
       frame_size: (height, width) of a clip's frames in pixels.
       smoothing_sigma: of the Gaussian filter that its maps need, in their pixels; 0 for a model that smooths by itself.
       version: of an exported model.
+      compat: see `hd2s_tf.inference.compatibility`; of no exported model.
     """
 
     preset: str
@@ -51,6 +52,7 @@ class ModelInfo:
     frame_size: tuple[int, int] = FRAME_SIZE
     smoothing_sigma: float = SMOOTHING_SIGMA
     version: int | None = None
+    compat: str | None = None
 
     def to_json(self) -> dict:
         """What an exported model says of itself: everything but `weights` and `domain`, which its user knows."""
@@ -80,7 +82,8 @@ class ModelInfo:
     def to_summary(self) -> dict:
         """What is recorded beside predictions of the model."""
         names = ("preset", "weights", "weights_sha256", "domain", "precision", "smoothing_sigma")
-        return {name: getattr(self, name) for name in names}
+        summary = {name: getattr(self, name) for name in names}
+        return summary if self.compat is None else {**summary, "compat": self.compat}
 
 
 _JSON_TYPES = {

@@ -1,5 +1,6 @@
 """The batches of a run, on every device of a strategy, from any update on."""
 
+import dataclasses
 from collections.abc import Iterator, Sequence
 
 import ml_collections
@@ -14,6 +15,8 @@ from hd2s_tf.training import settings
 GENERATED = "generated"
 # Batches prepared ahead.
 _AHEAD = 2
+# Of random choices: those of target clips are independent of those of source clips.
+_TARGET_STREAM = 1
 
 
 def open_splits(names: tuple[str, ...]) -> list[records.Dataset]:
@@ -57,10 +60,10 @@ class TrainingData:
         self._sampling = clips.Sampling(
             data.batch_size,
             config.seed,
-            model["clip_frames"],
-            data.frame_size,
-            Augmentation(**data.augmentation),
-            data.sampling,
+            clip_frames=model["clip_frames"],
+            size=data.frame_size,
+            augmentation=Augmentation(**data.augmentation),
+            unit=data.sampling,
         )
         distinct = {dataset.folder: dataset for dataset in (*self._sources, *self._targets)}
         self.description = [dataset.description for dataset in distinct.values()]
@@ -82,7 +85,8 @@ class TrainingData:
         source = clips.training_batches(self._sources, self._sampling, domains=self._domains, **where)
         if not self._targets:
             return source
-        target = clips.training_batches(self._targets, self._sampling, labelled=False, **where)
+        sampling = dataclasses.replace(self._sampling, stream=_TARGET_STREAM)
+        target = clips.training_batches(self._targets, sampling, labelled=False, **where)
         return clips.paired_with_target(source, target)
 
 

@@ -45,7 +45,9 @@ def saliency_loss(outputs: dict[str, tf.Tensor], ground_truth: tf.Tensor, multi_
 
 
 def domain_loss(domain_log_probs: tf.Tensor, domain: int) -> tf.Tensor:
-    """Negative log-likelihood of the true domain, averaged over the levels (equation 3).
+    """Negative log-likelihood of the true domain, summed over the levels (equation 3).
+
+    The sum, not the mean: how much of it reaches the encoder is up to lambda alone, which ends at 1 for every level.
 
     Args:
       domain_log_probs: float32 [B,L,2], of source and target.
@@ -54,7 +56,7 @@ def domain_loss(domain_log_probs: tf.Tensor, domain: int) -> tf.Tensor:
     Returns:
       float32 [B], in nats.
     """
-    return -tf.reduce_mean(domain_log_probs[:, :, domain], 1)
+    return -tf.reduce_sum(domain_log_probs[:, :, domain], 1)
 
 
 def nss(saliency_map: tf.Tensor, fixation_map: tf.Tensor) -> tf.Tensor:

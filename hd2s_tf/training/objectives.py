@@ -65,7 +65,10 @@ class Supervised:
 
 @dataclasses.dataclass(frozen=True)
 class Adaptation:
-    """Saliency on source clips, and domain confusion between source and unlabelled target clips (equations 2-5).
+    """Saliency on source clips while source and unlabelled target clips are made alike (section 3.5, equations 2-5).
+
+    A choice of this project: target clips pass encoder, temporal reduction and classifiers only, so that the decoders
+    keep the running statistics of source clips. In the published training target clips move them too.
 
     Attributes:
       supervised: the loss on source clips.
@@ -82,8 +85,7 @@ class Adaptation:
     ) -> tuple[tf.Tensor, dict[str, tf.Tensor]]:
         """The loss float32 [B] and what to log of a source batch, then a target batch of the same size.
 
-        The target batch passes encoder and classifiers only: it neither trains the decoders nor moves their running
-        statistics.
+        The target batch neither trains the decoders nor moves their running statistics.
         """
         reversal = self.reversal(progress)
         source, target = batch["source"], batch["target"]

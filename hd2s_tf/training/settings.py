@@ -24,11 +24,11 @@ PRECISIONS = ("float32", "mixed_bfloat16")
 CONSTANT, COSINE = SCHEDULES = ("constant", "cosine")
 # Validation's values by which the best weights can be chosen, and whether the higher one is better.
 HIGHER_IS_BETTER = {"kl_divergence": False, "nss": True, "cc": True}
-# A model with folded normalisation cannot be trained.
+# A model with folded normalisation cannot be trained, and the seed is the run's.
 _DEFAULTS = {
     name: parameter.default
     for name, parameter in inspect.signature(HD2S.__init__).parameters.items()
-    if parameter.default is not inspect.Parameter.empty and name != "folded"
+    if parameter.default is not inspect.Parameter.empty and name not in ("folded", "seed")
 }
 _TYPES = {name: float if value is None else type(value) for name, value in _DEFAULTS.items()}
 
@@ -59,8 +59,8 @@ def paper() -> ml_collections.ConfigDict:
     config.data.target = ()
     config.data.validation = ()
     config.data.validation_domains = ()
-    # "windows": every window of a folder is equally likely; "videos": every video is.
-    config.data.sampling = clips.WINDOWS
+    # "videos": every video of a folder is equally likely, and every window in it; "windows": every window is.
+    config.data.sampling = clips.VIDEOS
     config.data.batch_size = 8
     # (height, width) of clips and maps, multiples of 32. Prediction is at 128x192, so smaller ones are for trying.
     config.data.frame_size = FRAME_SIZE
@@ -74,6 +74,8 @@ def paper() -> ml_collections.ConfigDict:
 
     config.optimizer = ml_collections.ConfigDict()
     config.optimizer.learning_rate = 1e-3
+    # Added to the root of the corrected second moment, see `hd2s_tf.training.optimizers.Adam`.
+    config.optimizer.epsilon = 1e-8
     config.optimizer.schedule = CONSTANT
     config.optimizer.warmup = 0
     config.optimizer.weight_decay = 2e-7

@@ -9,6 +9,7 @@ from hd2s_tf.models import precision
 from hd2s_tf.models.hd2s import HD2S
 from hd2s_tf.training import settings
 from hd2s_tf.training.objectives import Adaptation, Objective, Supervised
+from hd2s_tf.training.optimizers import Adam
 from hd2s_tf.training.updater import Rule, Updater
 
 # Shares of the learning rate from which a warm-up rises and at which the cosine ends.
@@ -27,7 +28,7 @@ def create_updater(config: ml_collections.ConfigDict, strategy: tf.distribute.St
     """
     with strategy.scope():
         model = create_model(config)
-        optimizer = keras.optimizers.Adam(create_schedule(config))
+        optimizer = Adam(create_schedule(config), epsilon=config.optimizer.epsilon)
     rule = Rule(
         accumulation=config.optimizer.accumulation,
         updates=config.optimizer.updates,
@@ -47,7 +48,7 @@ def create_model(config: ml_collections.ConfigDict) -> HD2S:
     """
     try:
         with precision.policy(config.run.precision):
-            return HD2S.from_preset(config.model.preset, weights=None, **settings.overrides(config))
+            return HD2S.from_preset(config.model.preset, weights=None, seed=config.seed, **settings.overrides(config))
     except ValueError as error:
         raise BadInputError(f"model: {error}") from error
 

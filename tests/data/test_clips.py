@@ -6,7 +6,7 @@ import shutil
 import numpy as np
 import pytest
 
-from hd2s_tf.data import clips, images, preparation, preprocessing, records, synthetic
+from hd2s_tf.data import augmentation, clips, images, preparation, preprocessing, records, synthetic
 from hd2s_tf.data.augmentation import Augmentation
 from hd2s_tf.data.layouts import ValidationSplit
 from hd2s_tf.errors import BadInputError, RunError
@@ -215,3 +215,34 @@ def test_a_frame_that_comes_again_is_the_same(dataset):
     np.testing.assert_array_equal(clip[-1], alone[0][0])
     np.testing.assert_array_equal(saliency_map, alone[1])
     np.testing.assert_array_equal(fixation_map, alone[2])
+
+
+def test_a_crop_moves_fixations_with_the_frame(dataset, monkeypatch):
+    """The fixated pixels of a crop are the fixations in it, enlarged as it is: here the lower right quarter, twice."""
+    video = dataset.videos[0]
+    crop = augmentation.Crop((16, 24), (16, 24), (16, 24))
+    whole = clips._example(video, np.arange(16), SIZE, Augmentation(flip=False), np.random.default_rng(0))
+    monkeypatch.setattr(augmentation, "draw_crop", lambda *_, **__: crop)
+    cut = clips._example(video, np.arange(16), SIZE, Augmentation(flip=False), np.random.default_rng(0))
+    rows, columns = np.nonzero(whole[2][16:, 24:])
+    assert len(rows)
+    found = np.argwhere(cut[2])
+    # A fixation is stored as a point, so it may fall into any of the four pixels that its pixel becomes.
+    np.testing.assert_array_equal(np.unique(found // 2, axis=0), np.unique(np.stack([rows, columns], 1), axis=0))
+    np.testing.assert_array_equal(cut[0], [preprocessing.resize(frame[16:, 24:], SIZE) for frame in whole[0]])
+
+
+def test_streams_of_one_seed_are_independent(dataset):
+    """Fair flips of the same clips agree in half of the cases: 24 of 24 would mean one stream, as would none."""
+    first, second = (_batches(dataset, 6, dataclasses.replace(SAMPLING, stream=stream)) for stream in (0, 1))
+    rows = np.array(
+        [[_flipped(dataset, clip) for batch in batches for clip in batch["clip"]] for batches in (first, second)]
+    )
+    assert 4 <= (rows[0] == rows[1]).sum() <= 20
+    assert {*rows[0]} == {*rows[1]} == {False, True}
+
+
+def _flipped(dataset, clip):
+    """Whether a clip is the mirror image of a window of the data set."""
+    windows = next(iter(clips.evaluation_clips(dataset, batch_size=10, size=SIZE)))["clip"].numpy()
+    return not any((window == clip).all() for window in windows)

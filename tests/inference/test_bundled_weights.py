@@ -58,9 +58,9 @@ def test_the_maps_are_those_that_were_stored():
 def _make():
     import itertools
 
-    from hd2s_tf.data import preprocessing, video
+    from hd2s_tf.data import frame_source, preprocessing
 
-    source = video.open_frames(pathlib.Path(__file__).parents[2] / "docs" / "media" / "bigbuckbunny.mp4")
+    source = frame_source.open_frames(pathlib.Path(__file__).parents[2] / "docs" / "media" / "bigbuckbunny.mp4")
     frames = [preprocessing.resize(frame, (SIZE[0] // 2, SIZE[1] // 2)) for frame in itertools.islice(source, COUNT)]
     cv2.imwrite(str(FOLDER / "frames.png"), np.concatenate(frames)[..., ::-1])
     maps = _predicted()

@@ -32,7 +32,7 @@ def _model(**arguments):
         ({"levels": (1,), "clip_frames": 8}, True),
     ],
 )
-def test_windows_in_runs_are_the_windows_one_by_one(arguments, folded):
+def test_windows_of_a_stream_are_the_windows_one_by_one(arguments, folded):
     model = _model(**arguments)
     if folded:
         model = folding.for_inference(model)

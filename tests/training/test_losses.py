@@ -48,10 +48,16 @@ def test_saliency_loss_sums_the_levels(multi_level, expected):
     np.testing.assert_allclose(losses.saliency_loss(outputs, ground_truth, multi_level), [expected], rtol=1e-6)
 
 
-def test_domain_loss_is_the_mean_over_levels_of_the_right_domain():
-    log_probs = tf.constant([[[-1.0, -2.0], [-3.0, -4.0]]])
-    np.testing.assert_allclose(losses.domain_loss(log_probs, 0), [2.0])
-    np.testing.assert_allclose(losses.domain_loss(log_probs, 1), [3.0])
+def test_domain_loss_is_the_sum_over_levels_of_the_right_domain():
+    log_probs = tf.Variable([[[-1.0, -2.0], [-3.0, -4.0]]])
+    for domain, expected in ((0, 4.0), (1, 6.0)):
+        with tf.GradientTape() as tape:
+            loss = losses.domain_loss(log_probs, domain)
+        np.testing.assert_allclose(loss, [expected])
+        # Each level's own log-likelihood counts whole.
+        gradient = np.zeros((1, 2, 2))
+        gradient[:, :, domain] = -1.0
+        np.testing.assert_array_equal(tape.gradient(loss, log_probs), gradient)
 
 
 def test_nss_by_hand_and_without_fixations():

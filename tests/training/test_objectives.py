@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from hd2s_tf.models.domain_adaptation import reverse_gradient
 from hd2s_tf.models.hd2s import HD2S
 from hd2s_tf.models.presets import CLIP_FRAMES, FRAME_SIZE
 from hd2s_tf.training import losses
@@ -97,6 +98,43 @@ def test_encoder_and_classifiers_pull_the_domain_loss_in_opposite_directions(mod
         assert np.sign(domain_loss() - before) == change, names
         for variable, value in zip(moved, kept, strict=True):
             variable.assign(value)
+
+
+class FourLevels:
+    """One weight a level, which is its feature and the logit of "target" beside a logit of 0 of "source"."""
+
+    levels = (1, 2, 3, 4)
+
+    def __init__(self):
+        self.weights = tf.Variable([0.0, np.log(3.0), -np.log(3.0), np.log(9.0)], dtype=tf.float32)
+
+    def level_features(self, clip, training):
+        return [tf.repeat(self.weights[level], len(clip)) for level in range(4)]
+
+    def decode(self, features, domain, training):
+        return {"saliency_map": tf.zeros((len(features[0]), 1, 1))}
+
+    def classify(self, features, reversal, training):
+        logits = [tf.stack([tf.zeros_like(f), reverse_gradient(f, reversal)], 1) for f in features]
+        return tf.nn.log_softmax(tf.stack(logits, 1))
+
+
+@pytest.mark.parametrize("reversal", [1.0, 0.25])
+def test_every_level_gets_the_whole_reversed_gradient_of_its_own_loss(reversal):
+    """By hand: with p the probability of "target", a level's loss is -ln(1 - p) of source and -ln p of target."""
+    model = FourLevels()
+    probabilities = np.array([1 / 2, 3 / 4, 1 / 4, 9 / 10])
+    batch = {"source": {"clip": tf.zeros(3), "domain": tf.zeros(3, tf.int32)}, "target": {"clip": tf.zeros(3)}}
+    with tf.GradientTape() as tape:
+        loss, logs = Adaptation(NoSaliency(), reversal=constantly(reversal))(model, batch, PROGRESS)
+        mean = tf.reduce_mean(loss)
+    by_level = -np.log(1 - probabilities) - np.log(probabilities)
+    np.testing.assert_allclose(loss, [by_level.sum()] * 3, rtol=1e-6)
+    for level, expected in enumerate(by_level, 1):
+        np.testing.assert_allclose(logs[f"domain_loss_level{level}"], expected, rtol=1e-6)
+    # d/dw (-ln(1 - p) - ln p) = p + (p - 1), times minus lambda.
+    gradient = tape.gradient(mean, model.weights)
+    np.testing.assert_allclose(gradient, -reversal * (2 * probabilities - 1), rtol=1e-5, atol=1e-7)
 
 
 def test_target_clips_leave_decoders_and_fusion_alone(model):

@@ -46,6 +46,8 @@ def test_the_papers_values():
     optimizer = config.optimizer
     assert config.data.batch_size * optimizer.accumulation == 200
     assert (optimizer.updates, optimizer.learning_rate, optimizer.weight_decay) == (2500, 1e-3, 2e-7)
+    assert optimizer.epsilon == 1e-8
+    assert config.data.sampling == "videos"
     assert config.loss.multi_level
     assert not any(config.loss.terms.values())
     assert settings.overrides(config) == {}
@@ -101,9 +103,9 @@ def test_a_preset_set_on_any_configuration_brings_its_own_widths(path):
     assert ("width_multiplier" in given) == (path.stem in ("smoke", "experiments"))
 
 
-def test_every_argument_of_the_model_but_folding_can_be_overridden():
+def test_every_argument_of_the_model_but_folding_and_seed_can_be_overridden():
     config = settings.paper().lock()
-    assert set(config.model.overrides) == set(presets.ARGUMENTS) - {"folded"}
+    assert set(config.model.overrides) == set(presets.ARGUMENTS) - {"folded", "seed"}
     config.model.overrides.update({"width_multiplier": 0.5, "levels": (1, 2), "momentum": 0.9, "adaptation": True})
     assert settings.overrides(config) == {
         "width_multiplier": 0.5,

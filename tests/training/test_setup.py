@@ -1,6 +1,7 @@
 """What settings make: model, learning rate, objective, updater."""
 
 import keras
+import numpy as np
 import pytest
 import tensorflow as tf
 
@@ -8,6 +9,7 @@ from hd2s_tf.errors import BadInputError
 from hd2s_tf.models.hd2s import HD2S
 from hd2s_tf.training import settings, setup
 from hd2s_tf.training.objectives import Adaptation, Supervised
+from hd2s_tf.training.optimizers import Adam
 from hd2s_tf.training.updater import Rule
 
 
@@ -31,6 +33,16 @@ def test_overrides_replace_the_presets_arguments(paper):
     paper.model.overrides.update({"width_multiplier": 0.125, "momentum": 0.9, "domains": ("x", "y")})
     model = setup.create_model(paper)
     assert (model.width_multiplier, model.momentum, model.domains) == (0.125, 0.9, ("x", "y"))
+
+
+def test_dropout_draws_by_the_runs_seed(paper):
+    paper.model.overrides.update({"width_multiplier": 0.0625, "dropout": 0.5})
+    masks = []
+    for seed in (1, 1, 2):
+        paper.seed = seed
+        masks.append(setup.create_model(paper).feature_dropout(tf.ones((1, 1, 1, 64)), training=True).numpy())
+    np.testing.assert_array_equal(masks[0], masks[1])
+    assert (masks[0] != masks[2]).any()
 
 
 def test_arguments_that_the_model_refuses_are_bad_input(paper):
@@ -79,4 +91,6 @@ def test_the_updaters_rule_is_the_configurations(paper):
     paper.model.overrides.width_multiplier = 0.0625
     updater = setup.create_updater(paper, tf.distribute.get_strategy())
     assert updater.rule == Rule(updates=2500, accumulation=25, weight_decay=2e-7)
+    assert isinstance(updater.optimizer, Adam)
+    assert (updater.optimizer.epsilon, updater.optimizer.weight_decay) == (1e-8, None)
     assert float(updater.optimizer.learning_rate) == pytest.approx(1e-3)

@@ -10,8 +10,10 @@ from collections.abc import Sequence
 import numpy as np
 
 from hd2s_tf import files
+from hd2s_tf.data.gaze.settings import GazeSettings
 from hd2s_tf.data.layouts.base import SPLITS, TEST, TRAIN, VALIDATION, Layout, Problem, VideoRecord
 from hd2s_tf.data.layouts.dhf1k import DHF1K
+from hd2s_tf.data.layouts.gaze import GAZE, gaze_layout
 from hd2s_tf.data.layouts.ledov import LEDOV
 from hd2s_tf.data.layouts.ucf import UCF
 from hd2s_tf.errors import BadInputError
@@ -26,13 +28,14 @@ __all__ = [
     "Problem",
     "ValidationSplit",
     "VideoRecord",
+    "layout_named",
     "read_layout",
     "recognise",
     "split_named",
 ]
 
-# A folder that several recognise has the first of them.
-LAYOUTS = {"dhf1k": DHF1K, "ucf_sports": UCF, "hollywood2": UCF, "stills": UCF, "ledov": LEDOV}
+# If several layouts recognise a folder, the first wins.
+LAYOUTS = {"dhf1k": DHF1K, "ucf_sports": UCF, "hollywood2": UCF, "stills": UCF, "ledov": LEDOV, "gaze": GAZE}
 _OTHER_SPLIT_NAMES = {"training": TRAIN, "testing": TEST}
 
 
@@ -51,15 +54,30 @@ class ValidationSplit:
     names: tuple[str, ...] = ()
 
 
+def layout_named(name: str, gaze: GazeSettings | None = None) -> Layout:
+    """The layout of this name, a key of `LAYOUTS`; `gaze` are settings of that layout.
+
+    Raises:
+      BadInputError: there is none, or its settings make no sense.
+    """
+    if name not in LAYOUTS:
+        raise BadInputError(f"no layout {name!r}: the layouts are {', '.join(LAYOUTS)}")
+    if gaze is None:
+        return LAYOUTS[name]
+    if LAYOUTS[name] is not GAZE:
+        raise BadInputError(f"the layout {name} takes no settings of gaze")
+    return gaze_layout(gaze)
+
+
 def read_layout(
-    layout: str,
+    layout: str | Layout,
     input_dir: str | os.PathLike,
     validation: ValidationSplit = ValidationSplit(),
 ) -> tuple[list[VideoRecord], list[Problem]]:
     """Reads a data set.
 
     Args:
-      layout: a key of `LAYOUTS`.
+      layout: a key of `LAYOUTS`, or a layout.
       input_dir: its folder, local or remote.
       validation: which training videos become validation.
 
@@ -69,25 +87,25 @@ def read_layout(
     Raises:
       BadInputError: no such layout or folder, or nothing in it that looks like this layout.
     """
-    if layout not in LAYOUTS:
-        raise BadInputError(f"no layout {layout!r}: the layouts are {', '.join(LAYOUTS)}")
+    if isinstance(layout, str):
+        layout = layout_named(layout)
     input_dir = os.fspath(input_dir)
     if not files.is_folder(input_dir):
         raise BadInputError(f"{input_dir}: no such folder")
-    read = list(LAYOUTS[layout].read(input_dir))
+    read = list(layout.read(input_dir))
     records = [record for record in read if isinstance(record, VideoRecord)]
     problems = [problem for problem in read if isinstance(problem, Problem)]
     if not read:
-        raise BadInputError(f"{input_dir}: no videos in the layout {layout} ({LAYOUTS[layout].description})")
+        raise BadInputError(f"{input_dir}: no videos in this layout ({layout.description})")
     records = _with_validation(records, validation)
     return sorted(records, key=lambda record: (SPLITS.index(record.split), record.name)), problems
 
 
 def recognise(input_dir: str | os.PathLike) -> str:
-    """The layout that a folder has.
+    """Recognises the layout of a folder.
 
     Raises:
-      BadInputError: none that can be told from the folder's names.
+      BadInputError: the folder's names match no layout.
     """
     input_dir = os.fspath(input_dir)
     for name, layout in LAYOUTS.items():

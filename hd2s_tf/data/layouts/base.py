@@ -3,7 +3,7 @@
 import dataclasses
 from collections.abc import Callable, Iterator
 
-from hd2s_tf.data import video
+from hd2s_tf.data import frame_source
 from hd2s_tf.data.labels import Labels, file_sizes
 from hd2s_tf.errors import BadInputError
 
@@ -19,7 +19,7 @@ class VideoRecord:
       name: unique in its split.
       split: one of `SPLITS`.
       frames: video file or image paths in order.
-      labels: the ground truth of its frames; None for an unlabelled video.
+      labels: the ground truth of its frames; None for an unlabelled frames.
     """
 
     name: str
@@ -27,13 +27,17 @@ class VideoRecord:
     frames: str | tuple[str, ...]
     labels: Labels | None = None
 
-    def open(self) -> video.FrameSource:
+    def open(self) -> frame_source.FrameSource:
         """Opens the frames; see `FrameSource`.
 
         Raises:
           BadInputError: they cannot be read.
         """
-        return video.open_frames(self.frames) if isinstance(self.frames, str) else video.open_images(self.frames)
+        return (
+            frame_source.open_frames(self.frames)
+            if isinstance(self.frames, str)
+            else frame_source.open_images(self.frames)
+        )
 
     def fingerprint(self) -> list:
         """What the video is made of, as JSON values; another result where a file of it has changed."""
@@ -60,11 +64,13 @@ class Layout:
       description: what a folder of this layout holds, as a user is told.
       read: yields a folder's videos, each a record, or a problem where it is broken; paths only, no pixels.
       recognises: whether a folder has this layout.
+      report: what the last reading found out, as JSON values that are recorded with the prepared data.
     """
 
     description: str
     read: Callable[[str], Iterator[VideoRecord | Problem]]
     recognises: Callable[[str], bool]
+    report: Callable[[], dict] = dict
 
 
 def attempt(split: str, read: Callable[..., VideoRecord], *arguments: object) -> VideoRecord | Problem:

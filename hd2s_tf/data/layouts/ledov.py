@@ -1,6 +1,5 @@
 """LEDOV's layout: videos without ground truth, as domain adaptation's target."""
 
-import os
 import pathlib
 from collections.abc import Iterator
 
@@ -13,7 +12,9 @@ _LISTS = {TRAIN: "train", VALIDATION: "valid", TEST: "test"}
 
 def _read(input_dir: str) -> Iterator[VideoRecord | Problem]:
     found: dict[str, str] = {}
-    for path in _video_files(input_dir):
+    for path in files.walk(input_dir):
+        if pathlib.PurePath(path).suffix.lower() not in video.VIDEO_SUFFIXES:
+            continue
         name = _video_name(path)
         if name in found:
             yield Problem(TRAIN, f"{path}: another video has the same name, {found[name]}")
@@ -28,24 +29,6 @@ def _read(input_dir: str) -> Iterator[VideoRecord | Problem]:
                 yield Problem(split, f"{found[name]}: listed for {listed[name]} and for {split}")
     for name, split in (listed or dict.fromkeys(found, TRAIN)).items():
         yield VideoRecord(name, split, found[name])
-
-
-def _video_files(input_dir: str) -> list[str]:
-    """Every video file in a folder and its subfolders, each folder once even where links lead back to it."""
-    found, pending, seen = [], [input_dir], set()
-    while pending:
-        folder = pending.pop()
-        identity = folder if files.is_remote(folder) else os.path.realpath(folder)
-        if identity in seen:
-            continue
-        seen.add(identity)
-        for name in files.list_folder(folder):
-            path = files.join(folder, name)
-            if pathlib.PurePath(name).suffix.lower() in video.VIDEO_SUFFIXES:
-                found.append(path)
-            elif files.is_folder(path):
-                pending.append(path)
-    return sorted(found)
 
 
 def _video_name(path: str) -> str:
