@@ -19,8 +19,9 @@ class I3D:
 
     Args:
       units: of the checkpoint, by name.
-      padding: "same" as published, which pads strided windows at their end first, or "symmetric" as S3D does, so that
-        the features of both networks lie at the same pixels.
+      padding: "same" as published, which pads strided windows at their end first, or "symmetric" as S3D does, which is
+        to pad them at their start first. Over time, that changes what I3D sees in 16 frames more than their order
+        does; so the kernels are then mirrored in time, and the network sees what I3D does in the reversed clip.
       layers: a table as `s3d.LAYERS`.
     """
 
@@ -32,7 +33,8 @@ class I3D:
         for name, unit in units.items():
             # The normalisation is part of the convolution: gamma is 1, so a factor and an offset a filter.
             factor = (unit.variance + _EPSILON) ** -0.5
-            self._kernels[name] = tf.constant(unit.kernel * factor)
+            kernel = unit.kernel if padding == "same" else unit.kernel[::-1]
+            self._kernels[name] = tf.constant(kernel * factor)
             self._offsets[name] = tf.constant(unit.beta - unit.mean * factor)
 
     def __call__(self, clip: tf.Tensor) -> dict[str, tf.Tensor]:

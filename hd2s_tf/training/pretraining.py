@@ -4,6 +4,7 @@ import dataclasses
 import os
 from collections.abc import Sequence
 
+import keras
 import numpy as np
 import tensorflow as tf
 import tqdm
@@ -83,6 +84,7 @@ def make_encoder(
     if not data:
         raise BadInputError("the fit needs clips: name prepared data, folder:split")
     teacher = I3D(i3d_weights.load_checkpoint(checkpoint).units)
+    keras.utils.set_random_seed(options.seed)
     seen, kept_out = _divided(batches.open_splits(tuple(data)), options.seed)
     with precision.policy(options.precision):
         working = HD2S.from_preset(preset, weights=None).encoder

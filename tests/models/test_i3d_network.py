@@ -21,12 +21,13 @@ def test_the_network_answers_as_the_published_one(checkpoint):
         )
 
 
-def test_with_symmetric_padding_features_lie_where_s3d_has_them(checkpoint):
-    # Away from the borders, both paddings give the same features: those of "same" lie one stride's remainder later.
-    clip = np.random.default_rng(1).uniform(-1, 1, (1, 16, 96, 96, 3)).astype(np.float32)
-    symmetric = i3d_network.I3D(checkpoint.units)(tf.constant(clip))["conv_1a"].numpy()
-    same = i3d_network.I3D(checkpoint.units, "same")(tf.constant(np.roll(clip, 1, (1, 2, 3))))["conv_1a"].numpy()
-    np.testing.assert_allclose(symmetric[:, 2:-2, 2:-2, 2:-2], same[:, 2:-2, 2:-2, 2:-2], atol=1e-4)
+def test_with_symmetric_padding_it_sees_the_reversed_clip_with_features_where_s3d_has_them(checkpoint):
+    # Equal up to the ends of time, and away from the borders of the image, where those of "same" lie a pixel later.
+    clip = np.random.default_rng(1).uniform(-1, 1, (1, 16, 48, 48, 3)).astype(np.float32)
+    symmetric = i3d_network.I3D(checkpoint.units)(tf.constant(clip))
+    same = i3d_network.I3D(checkpoint.units, "same")(tf.constant(np.roll(clip[:, ::-1], (1, 1), (2, 3))))
+    ours, theirs = (features["conv_1a"].numpy()[:, :, 2:-2, 2:-2] for features in (symmetric, same))
+    np.testing.assert_allclose(ours, theirs[:, ::-1], atol=1e-4)
 
 
 def test_class_scores_are_the_last_layer_on_the_mean_of_all_positions(checkpoint):
