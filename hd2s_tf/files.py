@@ -6,10 +6,11 @@ import importlib
 import os
 import pathlib
 import posixpath
+import re
 import shutil
 import tempfile
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 import tensorflow as tf
 
@@ -100,6 +101,17 @@ def walk(path: str | os.PathLike) -> Iterator[str]:
             below = join(folder, name)
             (pending if is_folder(below) else found).append(below)
     yield from sorted(found)
+
+
+def number_key(name: str) -> tuple:
+    """A key to sort names by in which numbers count as numbers, so that 2 comes before 10 and 01 is 1."""
+    parts = re.split(r"(\d+)", name)
+    return tuple(part if index % 2 == 0 else int(part) for index, part in enumerate(parts))
+
+
+def by_number(names: Iterable[str]) -> list[str]:
+    """Names in the order of the numbers in them."""
+    return sorted(names, key=lambda name: (number_key(name), name))
 
 
 def make_folder(path: str | os.PathLike) -> None:

@@ -9,7 +9,7 @@ the missing frames.
 from absl import flags
 
 from hd2s_tf import command_line
-from hd2s_tf.command_line import connection_flags, prediction_flags
+from hd2s_tf.command_line import connection_flags, network_flags, prediction_flags
 from hd2s_tf.command_line.prediction_flags import INPUT, OUTPUT_DIR, OVERLAY, OVERWRITE
 
 # So that --help lists them.
@@ -19,18 +19,21 @@ flags.adopt_module_key_flags(connection_flags)
 _SERVER = flags.DEFINE_string("server", None, "host:port", required=True)
 _MODEL_NAME = flags.DEFINE_string("model_name", "hd2s", "Model to ask.")
 _MODEL_VERSION = flags.DEFINE_integer("model_version", None, "Its version; default: the newest.")
-_DOMAIN = flags.DEFINE_string("domain", None, "Data set that a domain-specific model predicts for.")
+_DOMAIN = network_flags.define_domain()
 _IN_FLIGHT = flags.DEFINE_integer("in_flight", 2, "Requests in flight at a time.", lower_bound=1)
 _RESUME = flags.DEFINE_bool("resume", False, "Whether to continue an interrupted run.")
 
 
 def main() -> None:
     """Parses the flags and predicts."""
-    from hd2s_tf.inference import remote, to_folder
+    from hd2s_tf.inference import to_folder
+    from hd2s_tf.serving.client import ServedModel
+    from hd2s_tf.serving.connection import Connection
 
     target = f"{_SERVER.value}/{_MODEL_NAME.value}"
-    with remote.ServedModel(target, connection_flags.connection(), _MODEL_VERSION.value) as model:
-        to_folder.predict_remotely(
+    connection = Connection(**connection_flags.arguments())
+    with ServedModel(target, connection, _MODEL_VERSION.value) as model:
+        summary = to_folder.predict_remotely(
             INPUT.value,
             OUTPUT_DIR.value,
             model,
@@ -40,6 +43,7 @@ def main() -> None:
             overwrite=OVERWRITE.value,
             resume=_RESUME.value,
         )
+    prediction_flags.report(summary)
 
 
 if __name__ == "__main__":

@@ -2,8 +2,9 @@
 
     python tools/dataset_stats.py --data_dir=prepared/DHF1K --data_dir=prepared/UCF --output_dir=out/stats
 
-Writes stats.json (videos, frames, lengths, fixations a frame), stats.png (lengths and mean maps; the paper's figure 3)
-and clips.png (a few clips of each set with their ground truth).
+Writes stats.json (videos, frames, lengths, fixations a frame and over time, distance from the centre; of gaze data also
+durations and how well observers agree), stats.png (these drawn, with mean maps; the paper's figure 3) and clips.png (a
+few clips of each set with their ground truth).
 """
 
 import json

@@ -19,7 +19,7 @@ times; of gaze data, which keeps who looked where) and observers_leave_one_out (
 from absl import flags
 
 from hd2s_tf import command_line
-from hd2s_tf.command_line import connection_flags
+from hd2s_tf.command_line import connection_flags, network_flags
 
 # So that --help lists them.
 flags.adopt_module_key_flags(connection_flags)
@@ -30,19 +30,17 @@ _OUTPUT_DIR = flags.DEFINE_string("output_dir", None, "Folder to write to.", req
 _LAYOUT = flags.DEFINE_string("layout", None, "Layout of a data set's own folder; recognised if not given.")
 _VIDEOS = flags.DEFINE_list("videos", [], "Names of the videos to score; all if not given.")
 
-_WEIGHTS = flags.DEFINE_string("weights", None, "A .weights.h5 file, 'auto', or baseline:NAME.")
+_WEIGHTS = network_flags.define_weights(None, "baseline:NAME; default: auto")
 _SAVED_MODEL = flags.DEFINE_string("saved_model", None, "A SavedModel of tools/export_saved_model.py.")
 _PREDICTIONS = flags.DEFINE_string("predictions", None, "A folder of <video>/<frame>.png.")
 _SERVER = flags.DEFINE_string("server", None, "A served model, as host:port/model.")
-_PRESET = flags.DEFINE_string("preset", None, "Model; default: what the weights name, or hd2s_tiny.")
-_DOMAIN = flags.DEFINE_string("domain", None, "Data set that a domain-specific model predicts for.")
-_PRECISION = flags.DEFINE_enum("precision", "auto", ["auto", "float32", "bfloat16"], "Arithmetic of the network.")
-_BATCH_SIZE = flags.DEFINE_integer("batch_size", 8, "Windows predicted at a time.", lower_bound=1)
-_STRIDE = flags.DEFINE_integer("stride", 1, "Predict every n-th frame and interpolate between.", lower_bound=1)
-_SMOOTHING_SIGMA = flags.DEFINE_float("smoothing_sigma", None, "Gaussian filter of the maps; default: the model's.")
-_COMPAT = flags.DEFINE_enum(
-    "compat", None, ["published"], "Predict as the published code does, for weights converted from a published file."
-)
+_PRESET = network_flags.define_preset()
+_DOMAIN = network_flags.define_domain()
+_PRECISION = network_flags.define_precision()
+_BATCH_SIZE = network_flags.define_batch_size()
+_STRIDE = network_flags.define_stride()
+_SMOOTHING_SIGMA = network_flags.define_smoothing_sigma()
+_COMPAT = network_flags.define_compat()
 
 _PROTOCOL = flags.DEFINE_enum(
     "protocol",
@@ -64,14 +62,16 @@ def main() -> None:
     from hd2s_tf import files
     from hd2s_tf.errors import BadInputError
     from hd2s_tf.evaluation import evaluate, tables
-    from hd2s_tf.inference import remote
+    from hd2s_tf.inference.streams import DEFAULT_BATCH_SIZE
+    from hd2s_tf.serving import client
+    from hd2s_tf.serving.connection import Connection
 
     targets = [target for target in (_WEIGHTS.value, _SAVED_MODEL.value, _SERVER.value, _PREDICTIONS.value) if target]
     if len(targets) > 1:
         raise BadInputError("--weights, --saved_model, --server and --predictions exclude each other: give one")
     if _SAVED_MODEL.value and not files.is_folder(_SAVED_MODEL.value):
         raise BadInputError(f"--saved_model is {_SAVED_MODEL.value}: no such folder")
-    server = _SERVER.value and remote.SCHEME + _SERVER.value.removeprefix(remote.SCHEME)
+    server = _SERVER.value and client.SCHEME + _SERVER.value.removeprefix(client.SCHEME)
     request = evaluate.Request(
         target=_WEIGHTS.value or _SAVED_MODEL.value or server or "auto",
         preset=_PRESET.value,
@@ -79,12 +79,12 @@ def main() -> None:
         precision=_PRECISION.value,
         predictions_dir=_PREDICTIONS.value,
         allow_missing=_ALLOW_MISSING.value,
-        batch_size=_BATCH_SIZE.value,
+        batch_size=_BATCH_SIZE.value or DEFAULT_BATCH_SIZE,
         stride=_STRIDE.value,
         smoothing_sigma=_SMOOTHING_SIGMA.value,
         compat=_COMPAT.value,
         submission_dir=_SUBMISSION_DIR.value,
-        connection=connection_flags.connection(),
+        connection=Connection(**connection_flags.arguments()),
         protocol=_PROTOCOL.value,
         round_to_8_bits=_ROUND.value,
         seed=_SEED.value,

@@ -10,14 +10,13 @@ send videos, the second for many that send clips.
 from absl import flags
 
 from hd2s_tf import command_line
+from hd2s_tf.command_line import network_flags
 
-_WEIGHTS = flags.DEFINE_string("weights", "auto", "A .weights.h5 file, 'auto' for the bundled ones, or 'random'.")
-_PRESET = flags.DEFINE_string("preset", None, "Model; default: what the weights name, or hd2s_tiny.")
+_WEIGHTS = network_flags.define_weights("auto", "'random'")
+_PRESET = network_flags.define_preset()
+_PRECISION = network_flags.define_precision()
 _OUTPUT_DIR = flags.DEFINE_string("output_dir", None, "The model's base path.", required=True)
 _VERSION = flags.DEFINE_integer("version", 1, "Version, at least 1.")
-_PRECISION = flags.DEFINE_enum(
-    "precision", "auto", ["auto", "float32", "bfloat16"], "Precision of the network's arithmetic."
-)
 _BATCHING = flags.DEFINE_bool("batching", False, "Write batching parameters, and no signature predict_frames.")
 
 

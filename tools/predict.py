@@ -10,58 +10,44 @@ and `summary.json`.
 from absl import flags
 
 from hd2s_tf import command_line
-from hd2s_tf.command_line import prediction_flags
+from hd2s_tf.command_line import network_flags, prediction_flags
 from hd2s_tf.command_line.prediction_flags import INPUT, OUTPUT_DIR, OVERLAY, OVERWRITE
 
 # So that --help lists them.
 flags.adopt_module_key_flags(prediction_flags)
 
-_WEIGHTS = flags.DEFINE_string(
-    "weights", "auto", "A .weights.h5 file, 'auto' for the bundled ones, or 'random' to try a model out."
-)
-_PRESET = flags.DEFINE_string("preset", None, "Model; default: what the weights name, or hd2s_tiny.")
-_DOMAIN = flags.DEFINE_string(
-    "domain", None, "Data set that a domain-specific model predicts for; 'help' lists the model's."
-)
-_SMOOTHING_SIGMA = flags.DEFINE_float(
-    "smoothing_sigma",
-    None,
-    "Gaussian filter of the maps, in pixels at 128x192; default: 5, hd2s_tiny 0.",
-)
-_BATCH_SIZE = flags.DEFINE_integer("batch_size", 8, "Windows predicted at a time.", lower_bound=1)
+_WEIGHTS = network_flags.define_weights("auto", "'random' to try a model out")
+_PRESET = network_flags.define_preset()
+_DOMAIN = network_flags.define_domain("; 'help' lists the model's")
+_PRECISION = network_flags.define_precision()
+_BATCH_SIZE = network_flags.define_batch_size()
+_STRIDE = network_flags.define_stride()
+_SMOOTHING_SIGMA = network_flags.define_smoothing_sigma()
 _MAPS = flags.DEFINE_bool("maps", True, "Whether to write maps/.")
 _CONSPICUITY = flags.DEFINE_bool("conspicuity", False, "Whether to write the conspicuity maps to conspicuity/.")
-_PRECISION = flags.DEFINE_enum(
-    "precision", "auto", ["auto", "float32", "bfloat16"], "Precision of the network's arithmetic."
-)
-_STRIDE = flags.DEFINE_integer("stride", 1, "Predict every n-th frame and interpolate between.", lower_bound=1)
-_COMPAT = flags.DEFINE_enum(
-    "compat", None, ["published"], "Predict as the published code does, for weights converted from a published file."
-)
+_COMPAT = network_flags.define_compat()
 
 
 def main() -> None:
     """Parses the flags and predicts."""
-    from hd2s_tf.inference import to_folder
+    from hd2s_tf.inference.output import Parts
+    from hd2s_tf.inference.streams import DEFAULT_BATCH_SIZE
+    from hd2s_tf.inference.to_folder import Network, Options, predict_to_folder
+    from hd2s_tf.models.hd2s import HD2S
 
-    to_folder.predict_to_folder(
-        input_path=INPUT.value,
-        output_dir=OUTPUT_DIR.value,
-        options=to_folder.Options(
-            batch_size=_BATCH_SIZE.value,
-            smoothing_sigma=_SMOOTHING_SIGMA.value,
-            stride=_STRIDE.value,
-            compat=_COMPAT.value,
-            maps=_MAPS.value,
-            conspicuity=_CONSPICUITY.value,
-            overlay=OVERLAY.value,
-        ),
-        weights=_WEIGHTS.value,
-        preset=_PRESET.value,
-        domain=_DOMAIN.value,
-        precision=_PRECISION.value,
+    if _DOMAIN.value == "help":
+        domains = HD2S.from_weights(_WEIGHTS.value, _PRESET.value).domains
+        print("\n".join(domains) if domains else "this model is not domain-specific")
+        return
+    summary = predict_to_folder(
+        INPUT.value,
+        OUTPUT_DIR.value,
+        Network(_WEIGHTS.value, _PRESET.value, _DOMAIN.value, _PRECISION.value, _COMPAT.value),
+        Options(_BATCH_SIZE.value or DEFAULT_BATCH_SIZE, _SMOOTHING_SIGMA.value, _STRIDE.value),
+        Parts(_MAPS.value, _CONSPICUITY.value, OVERLAY.value),
         overwrite=OVERWRITE.value,
     )
+    prediction_flags.report(summary)
 
 
 if __name__ == "__main__":

@@ -8,6 +8,7 @@ import tensorflow as tf
 from hd2s_tf.benchmark import measure, runtimes
 from hd2s_tf.data import frame_source, synthetic
 from hd2s_tf.inference import to_folder
+from hd2s_tf.inference.output import OutputFolder
 from hd2s_tf.inference.predict_fn import ModelPredictFn, PredictFn
 from hd2s_tf.inference.streams import DEFAULT_BATCH_SIZE
 from hd2s_tf.models.hd2s import HD2S
@@ -68,19 +69,24 @@ def _one(preset: str, precision: str) -> dict:
 
 
 def _clips_graph(predict_fn: ModelPredictFn, batch_size: int) -> tf.types.experimental.ConcreteFunction:
-    """The graph that a batch of clips runs through, its shapes known."""
+    """The graph that a batch of clips runs through."""
     clips = tf.TensorSpec((batch_size, predict_fn.info.clip_frames, *FRAME_SIZE, 3), tf.uint8)
-    # A trace of its own: those of `maps` itself are shared by batches of any size.
-    maps = tf.function(predict_fn.graph.maps.python_function)
-    return maps.get_concrete_function(clips, tf.TensorSpec((batch_size,), tf.int32))
+    return _traced(predict_fn.graph.maps, clips, tf.TensorSpec((batch_size,), tf.int32))
 
 
 def _stream_graph(predict_fn: ModelPredictFn, batch_size: int) -> tf.types.experimental.ConcreteFunction:
-    """The graph that a batch of a stream's frames runs through, its shapes known."""
+    """The graph that a batch of a stream's frames runs through."""
     graph, context = predict_fn.graph, predict_fn.info.clip_frames - 1
     before, frames = (tf.TensorSpec((count, *FRAME_SIZE, 3), tf.uint8) for count in (context, batch_size))
     state = graph.start.get_concrete_function(before).structured_outputs
-    return graph.advance.get_concrete_function(state, frames, tf.TensorSpec((batch_size,), tf.int32))
+    return _traced(graph.advance, state, frames, tf.TensorSpec((batch_size,), tf.int32))
+
+
+def _traced(
+    function: tf.types.experimental.PolymorphicFunction, *inputs: object
+) -> tf.types.experimental.ConcreteFunction:
+    """A graph of its own with every shape known; those of the function itself are for batches of any size."""
+    return tf.function(function.python_function).get_concrete_function(*inputs)
 
 
 def _end_to_end(predict_fn: PredictFn) -> float:
@@ -88,5 +94,5 @@ def _end_to_end(predict_fn: PredictFn) -> float:
     with tempfile.TemporaryDirectory() as folder:
         synthetic.write_videos(folder, videos=1, frames=_VIDEO_FRAMES, size=_VIDEO_SIZE)
         source = frame_source.open_frames(f"{folder}/video/001.AVI")
-        summary = to_folder.predict_source(predict_fn, source, f"{folder}/out")
+        summary = to_folder.predict_source(predict_fn, source, OutputFolder(f"{folder}/out", overwrite=False))
     return summary["frames"] / summary["seconds"]

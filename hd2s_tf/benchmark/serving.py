@@ -5,13 +5,12 @@ the local reference decodes and predicts the same file. The time starts when eve
 grows until as many requests have met as the server runs at a time, so what counts is its growth in the second half.
 """
 
-import multiprocessing
+import multiprocessing.connection
 import pathlib
 import statistics
 import tempfile
 import threading
 import time
-from multiprocessing.connection import Connection
 
 import numpy as np
 from tensorflow_serving.config import model_server_config_pb2
@@ -23,12 +22,17 @@ from hd2s_tf.inference import predictor, remote
 from hd2s_tf.inference.predict_fn import ModelPredictFn
 from hd2s_tf.models.hd2s import HD2S
 from hd2s_tf.models.presets import CLIP_FRAMES, FRAME_SIZE
+from hd2s_tf.serving import signatures
+from hd2s_tf.serving.client import ServedModel
+from hd2s_tf.serving.connection import Connection
 
 PRESET = "hd2s_tiny"
 CLIENTS = (1, 4, 16)
 # Long enough for requests of one client to overlap: five of them.
 _FRAMES, _SIZE = 160, (360, 640)
 _SECONDS = 60.0
+# Seconds that a request may take before it counts as an error.
+_DEADLINE = 600.0
 _FLOAT32_WINDOW = CLIP_FRAMES * FRAME_SIZE[0] * FRAME_SIZE[1] * 3 * 4
 
 
@@ -84,7 +88,7 @@ def measured(settings: dict, frame_count: int, client_counts: tuple[int, ...], s
     return {"results": results}
 
 
-def _serve(base_path: str, port: Connection) -> None:
+def _serve(base_path: str, port: multiprocessing.connection.Connection) -> None:
     """A server's process; tells its port."""
     from hd2s_tf.serving.server import Server
 
@@ -111,19 +115,10 @@ class _Client(threading.Thread):
         self.error = ""
 
     def run(self) -> None:
-        """Asks."""
+        """Sends the video until it is told to stop or a request fails."""
         try:
-            with remote.ServedModel(self._target, remote.Connection(deadline=600.0)) as model:
-                predict = model.predict
-
-                def timed(signature: str, *arguments: object, **inputs: np.ndarray) -> dict[str, np.ndarray]:
-                    asked = time.perf_counter()
-                    answer = predict(signature, *arguments, **inputs)
-                    if signature == "predict_frames":
-                        self.latencies.append(time.perf_counter() - asked)
-                    return answer
-
-                model.predict = timed
+            connection = Connection(deadline=_DEADLINE)
+            with ServedModel(self._target, connection, on_answer=self._note) as model:
                 while True:
                     for _ in remote.predict_frames(model, self._source):
                         self.arrivals.append(time.perf_counter())
@@ -132,9 +127,13 @@ class _Client(threading.Thread):
         except Exception as error:  # Every kind of failure counts as an error of the run.
             self.error = str(error)
 
+    def _note(self, signature: str, seconds: float) -> None:
+        if signature == signatures.PREDICT_FRAMES:
+            self.latencies.append(seconds)
+
 
 def _load(target: str, source: frame_source.FrameSource, count: int, seconds: float, server: int, local: float) -> dict:
-    """So many clients at a time."""
+    """Lets so many clients ask at a time and measures what `run` promises of them."""
     stop = threading.Event()
     clients = [_Client(target, source, stop) for _ in range(count)]
     for client in clients:

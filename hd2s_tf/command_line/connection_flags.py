@@ -1,18 +1,54 @@
 """Flags for reaching a server, shared by the client and evaluation."""
 
+import os
+import pathlib
+
 from absl import flags
 
-from hd2s_tf.serving.connection import Connection
+_TOKEN_VARIABLE = "HD2S_TOKEN"
 
 _DEADLINE = flags.DEFINE_float(
-    "deadline", Connection.deadline, "Seconds a request may take, all attempts together.", lower_bound=0.01
+    "deadline", 120.0, "Seconds a request may take, all attempts together.", lower_bound=0.01
+)
+_ATTEMPT = flags.DEFINE_float(
+    "attempt", None, "Seconds one attempt may take; default: half of --deadline.", lower_bound=0.01
 )
 _TLS_CA = flags.DEFINE_string("tls_ca", None, "Certificate authority's file; with it the connection is encrypted.")
 _TLS_CERTIFICATE = flags.DEFINE_string("tls_certificate", None, "The client's certificate.")
 _TLS_KEY = flags.DEFINE_string("tls_key", None, "The client's key.")
-_TOKEN = flags.DEFINE_string("token", None, "Sent as a bearer token.")
+_TOKEN = flags.DEFINE_string(
+    "token",
+    None,
+    f"Sent as a bearer token. Other users of this machine can see it; --token_file and {_TOKEN_VARIABLE} hide it.",
+)
+_TOKEN_FILE = flags.DEFINE_string(
+    "token_file", None, f"File that holds the token; default: the environment variable {_TOKEN_VARIABLE}."
+)
+_PLAINTEXT_TOKEN = flags.DEFINE_bool(
+    "plaintext_token", False, "Whether to send the token without encryption to another machine."
+)
 
 
-def connection() -> Connection:
-    """The connection that the flags describe."""
-    return Connection(_DEADLINE.value, _TLS_CA.value, _TLS_CERTIFICATE.value, _TLS_KEY.value, _TOKEN.value)
+def arguments() -> dict:
+    """The arguments of `hd2s_tf.serving.connection.Connection` that the flags give.
+
+    Raises:
+      OSError: the token's file cannot be read.
+    """
+    return {
+        "deadline": _DEADLINE.value,
+        "attempt": _ATTEMPT.value,
+        "tls_ca": _TLS_CA.value,
+        "tls_certificate": _TLS_CERTIFICATE.value,
+        "tls_key": _TLS_KEY.value,
+        "token": _token(),
+        "plaintext_token": _PLAINTEXT_TOKEN.value,
+    }
+
+
+def _token() -> str | None:
+    if _TOKEN.value is not None:
+        return _TOKEN.value
+    if _TOKEN_FILE.value is not None:
+        return pathlib.Path(_TOKEN_FILE.value).read_text().strip()
+    return os.environ.get(_TOKEN_VARIABLE)

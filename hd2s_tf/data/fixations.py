@@ -1,10 +1,12 @@
 """Where people looked: fixation maps on disk (PNG, MATLAB v5 and v7.3) as points."""
 
 import io
+from collections.abc import Mapping
 
 import h5py
 import numpy as np
 import scipy.io
+import scipy.sparse
 
 from hd2s_tf import files
 from hd2s_tf.data import images
@@ -27,18 +29,41 @@ def read_fixation_map(path: str) -> np.ndarray:
 def _read_matlab(path: str) -> np.ndarray:
     data = files.read_bytes(path)
     try:
-        # MATLAB v7.3 files are HDF5 behind a header of 512 bytes, and hold matrices transposed.
+        # MATLAB v7.3 files are HDF5 behind a header of 512 bytes.
         if data[512:520] == _HDF5_SIGNATURE or data[:8] == _HDF5_SIGNATURE:
             with h5py.File(io.BytesIO(data), "r") as file:
-                values = file[_MATLAB_VARIABLE][()].T
+                values = _of_hdf5(file, _variable(file))
         else:
-            values = scipy.io.loadmat(io.BytesIO(data), variable_names=[_MATLAB_VARIABLE])[_MATLAB_VARIABLE]
-    # The readers raise many kinds for a damaged file.
+            variables = scipy.io.loadmat(io.BytesIO(data))
+            values = variables[_variable(variables)]
     except Exception as error:
+        # The readers raise many kinds for a damaged file.
         raise BadInputError(f"{path}: not a MATLAB file with a map {_MATLAB_VARIABLE!r}: {error}") from error
-    if values.ndim != 2:
-        raise BadInputError(f"{path}: the map {_MATLAB_VARIABLE!r} has {values.ndim} axes, not 2")
+    while values.dtype == object and values.size == 1 and not scipy.sparse.issparse(values):
+        # A cell.
+        values = values.item()
+    if scipy.sparse.issparse(values):
+        values = values.toarray()
+    if values.ndim != 2 or values.dtype.kind not in "biuf":
+        raise BadInputError(f"{path}: the map {_MATLAB_VARIABLE!r} is no matrix: {values.dtype} {values.shape}")
     return values
+
+
+def _variable(variables: Mapping) -> str:
+    """The variable that holds the map: the one of DHF1K's name, or the only one."""
+    names = [name for name in variables if not name.startswith(("__", "#"))]
+    return names[0] if len(names) == 1 else _MATLAB_VARIABLE
+
+
+def _of_hdf5(file: h5py.File, name: str | h5py.Reference) -> np.ndarray:
+    """A matrix, a cell that holds one or a sparse matrix, as MATLAB v7.3 stores them: transposed."""
+    stored = file[name]
+    if isinstance(stored, h5py.Group):
+        rows, starts = int(stored.attrs["MATLAB_sparse"]), stored["jc"][()]
+        entries = (stored["data"][()], stored["ir"][()], starts) if "data" in stored else ([], [], starts)
+        return scipy.sparse.csc_matrix(entries, shape=(rows, len(starts) - 1)).toarray()
+    values = stored[()]
+    return _of_hdf5(file, values.item()) if values.dtype == object else values.T
 
 
 def points(fixation_map: np.ndarray) -> np.ndarray:

@@ -16,7 +16,7 @@ from hd2s_tf.errors import BadInputError
 
 @dataclasses.dataclass(frozen=True)
 class FrameSource:
-    """The frames of a video file, of a folder of images (in order of their names) or of one, maybe animated, image.
+    """The frames of a video file, of a folder of images (in the order of their numbers) or of one image or animation.
 
     Attributes:
       path: where the frames come from.
@@ -127,7 +127,7 @@ def open_frames(path: str | os.PathLike) -> FrameSource:
     """
     path = os.fspath(path)
     if files.is_folder(path):
-        names = [name for name in files.list_folder(path) if images.has_image_suffix(name)]
+        names = files.by_number(name for name in files.list_folder(path) if images.has_image_suffix(name))
         if not names:
             raise BadInputError(f"{path}: the folder holds no images")
         return open_images(tuple(files.join(path, name) for name in names), path)

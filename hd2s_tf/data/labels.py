@@ -60,6 +60,11 @@ class Labels(abc.ABC):
         return None
 
     @property
+    def promises_fixations(self) -> bool:
+        """Whether maps without one fixation in the whole video must be a mistake."""
+        return False
+
+    @property
     @abc.abstractmethod
     def frame_names(self) -> tuple[str, ...]:
         """Names of the labelled frames in order, without suffix, as prediction files are named."""
@@ -106,14 +111,26 @@ class LabelFiles(Labels):
         """See `Labels`."""
         saliency_map = images.read_map(self.map_paths[index])
         if frame_size is not None:
-            _check_aspect(self.map_paths[index], saliency_map.shape, frame_size)
-        return FrameLabels(saliency_map, self.read_fixations(index))
+            _check_aspect(self.map_paths[index], saliency_map.shape, frame_size, "its frame")
+        if not self.fixation_paths:
+            return FrameLabels(saliency_map, np.zeros((0, 2), np.float32))
+        fixation_map = fixations.read_fixation_map(self.fixation_paths[index])
+        _check_aspect(self.map_paths[index], saliency_map.shape, fixation_map.shape, "its map of fixations")
+        points = fixations.points(fixation_map)
+        if len(points) and not saliency_map.any():
+            raise BadInputError(f"{self.map_paths[index]}: all black, but {self.fixation_paths[index]} has fixations")
+        return FrameLabels(saliency_map, points)
 
     def read_fixations(self, index: int) -> np.ndarray:
         """See `Labels`."""
         if not self.fixation_paths:
             return np.zeros((0, 2), np.float32)
         return fixations.points(fixations.read_fixation_map(self.fixation_paths[index]))
+
+    @property
+    def promises_fixations(self) -> bool:
+        """See `Labels`: there are files of them."""
+        return bool(self.fixation_paths)
 
     def fingerprint(self) -> object:
         """Paths and sizes of the files."""
@@ -125,9 +142,7 @@ def file_sizes(paths: Sequence[str]) -> list[list]:
     return [[path, files.file_size(path)] for path in paths]
 
 
-def _check_aspect(path: str, size: tuple[int, int], frame_size: tuple[int, int]) -> None:
-    aspects = [height / width for height, width in (size, frame_size)]
+def _check_aspect(path: str, size: tuple[int, int], other: tuple[int, int], what: str) -> None:
+    aspects = [height / width for height, width in (size, other)]
     if abs(aspects[0] / aspects[1] - 1) > _ASPECT_TOLERANCE:
-        raise BadInputError(
-            f"{path}: the map is {size[1]}x{size[0]}, its frame {frame_size[1]}x{frame_size[0]}: another aspect"
-        )
+        raise BadInputError(f"{path}: the map is {size[1]}x{size[0]}, {what} {other[1]}x{other[0]}: another aspect")

@@ -25,8 +25,6 @@ from hd2s_tf.data.gaze.settings import GazeSettings
 from hd2s_tf.errors import BadInputError, RunError
 
 _SHARD_FRAMES = 1000
-# Headers estimate; a video is damaged if it lacks a larger share of the frames that its header claims.
-_LOST_FRAMES = 0.05
 
 
 @dataclasses.dataclass(frozen=True)
@@ -161,6 +159,8 @@ def _prepare_split(
         except BaseException:
             pool.shutdown(cancel_futures=True)
             raise
+    for note in (note for name in sorted(indexes) for note in indexes[name]["notes"]):
+        logging.warning("%s", note)
     problems = [problem for name in sorted(indexes) for problem in indexes[name]["left_out"]]
     _report(problems, skip_bad=True)
     entries = [entry for name in sorted(indexes) for entry in indexes[name]["videos"]]
@@ -226,11 +226,11 @@ def _write_shard(stem: str, videos: list[layouts.VideoRecord], options: Options,
     finished = _finished(stem, made_of)
     if finished:
         return finished
-    data, entries, problems = bytearray(), [], []
+    data, entries, problems, notes = bytearray(), [], [], []
     for record in videos:
         start = len(data)
         try:
-            entries.append({"name": record.name, **_append(data, _frames(record, options)), **_observed(record)})
+            entries.append({"name": record.name, **_append(data, _frames(record, options, notes)), **_observed(record)})
         except BadInputError as error:
             if not skip_bad:
                 raise
@@ -246,6 +246,7 @@ def _write_shard(stem: str, videos: list[layouts.VideoRecord], options: Options,
         },
         "videos": entries,
         "left_out": problems,
+        "notes": notes,
     }
     try:
         files.write_bytes(shard, bytes(data))
@@ -285,7 +286,7 @@ def _finished(stem: str, made_of: str) -> dict | None:
         return None
     try:
         index = json.loads(files.read_bytes(index_path))
-        if index["made_of"] != made_of or index["left_out"]:
+        if index["made_of"] != made_of or index["left_out"] or "notes" not in index:
             return None
         whole = hashlib.sha256(files.read_bytes(shard)).hexdigest() == index["shard"]["sha256"]
     except (ValueError, KeyError, TypeError):
@@ -293,25 +294,24 @@ def _finished(stem: str, made_of: str) -> dict | None:
     return index if whole else None
 
 
-def _frames(record: layouts.VideoRecord, options: Options) -> Iterator[records.FrameRecord]:
+def _frames(record: layouts.VideoRecord, options: Options, notes: list[str]) -> Iterator[records.FrameRecord]:
+    """Yields a video's frames as they are stored; `notes` gets what is odd about them."""
     size = options.height, options.width
-    source = record.open()
     labelled = len(record.labels.frame_names) if record.labels else 0
-    count = 0
-    for index, frame in enumerate(source):
+    count = mapped = fixated = 0
+    for index, frame in enumerate(record.read_whole()):
         count += 1
-        if labelled and index >= labelled:
-            raise BadInputError(f"{source.path}: more frames than the {labelled} maps")
         jpeg = images.jpeg(preprocessing.resize(frame, size), options.jpeg_quality)
-        if not labelled:
+        if index >= labelled:
             yield records.FrameRecord(jpeg, b"", np.zeros((0, 2), np.float32))
             continue
         truth = record.labels.read(index, frame.shape[:2])
         saliency_map = preprocessing.resize(truth.saliency_map, size)
         # A map that is all black is no ground truth.
         png = images.png(saliency_map) if saliency_map.any() else b""
+        mapped, fixated = mapped + bool(png), fixated + len(truth.fixations)
         yield records.FrameRecord(jpeg, png, truth.fixations, truth.observers)
-    if labelled and count != labelled:
-        raise BadInputError(f"{source.path}: {count} frames can be read, but there are {labelled} maps")
-    if count < (1 - _LOST_FRAMES) * source.frame_count:
-        raise BadInputError(f"{source.path}: truncated or damaged: {count} of {source.frame_count} frames can be read")
+    if record.labels and count != labelled:
+        notes.append(f"{record.name}: {count} frames for {labelled} maps, paired by number")
+    if record.labels and record.labels.promises_fixations and mapped and not fixated:
+        raise BadInputError(f"{record.name}: {mapped} maps, but not one fixation in the files beside them")

@@ -114,13 +114,37 @@ def read(path: str, size: tuple[int, int], damaged: list[float]) -> Iterator[Sho
       BadInputError: see `probe`.
     """
     with files.local_copy(path) as local:
-        frames = _careful(local, damaged)
-        stream = next(frames)
+        stream, frames = _shown_frames(local, damaged)
         picture, clock = _Picture(stream, size), _Clock(stream)
-        if stream.codec_context.codec.intra_only:
-            frames = _in_order(frames)
-        for frame in _progressive(frames):
+        for frame in frames:
             yield Shown(picture.of(frame), *clock.next(frame))
+
+
+def frame_times(path: str) -> np.ndarray:
+    """When the frames are shown that `read` yields.
+
+    Returns:
+      float64 [frames + 1], seconds from the first frame on: when each one appears, and when the last one ends.
+
+    Raises:
+      BadInputError: see `probe`; or not one frame can be decoded.
+    """
+    with files.local_copy(path) as local:
+        stream, frames = _shown_frames(local, [])
+        clock = _Clock(stream)
+        shown = [clock.next(frame) for frame in frames]
+    if not shown:
+        raise BadInputError(f"{path}: no frame can be decoded")
+    return np.array([start for start, _ in shown] + [sum(shown[-1])])
+
+
+def _shown_frames(path: str, damaged: list[float]) -> tuple[av.VideoStream, Iterator[av.VideoFrame]]:
+    """The stream and its frames in the order in which they are shown; `damaged` as of `read`."""
+    frames = _careful(path, damaged)
+    stream = next(frames)
+    if stream.codec_context.codec.intra_only:
+        frames = _in_order(frames)
+    return stream, _progressive(frames)
 
 
 @contextlib.contextmanager

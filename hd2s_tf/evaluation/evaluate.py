@@ -22,6 +22,7 @@ from hd2s_tf.evaluation.progress import Progress
 from hd2s_tf.evaluation.results import Evaluation, Subject, VideoResult
 from hd2s_tf.evaluation.scoring import Scorer
 from hd2s_tf.evaluation.submission import Submission
+from hd2s_tf.inference import postprocessing
 from hd2s_tf.inference.loading import load_predict_fn
 from hd2s_tf.inference.streams import DEFAULT_BATCH_SIZE
 from hd2s_tf.serving.connection import Connection
@@ -155,8 +156,7 @@ def _division(request: Request) -> str | None:
 
 
 def _check(request: Request) -> None:
-    if request.smoothing_sigma is not None and not 0 <= request.smoothing_sigma < 1000:
-        raise BadInputError(f"smoothing_sigma is {request.smoothing_sigma}: it must be from 0 to 1000 pixels")
+    postprocessing.check_sigma(request.smoothing_sigma)
     is_network = not request.predictions_dir and not request.target.startswith(BASELINE_PREFIX)
     if request.submission_dir and not is_network:
         raise BadInputError("a submission is of a network's maps: not of someone's predictions or a baseline")

@@ -33,7 +33,8 @@ class ScoredVideo:
     Attributes:
       name: in its data set.
       labelled: whether it has ground truth.
-      frame_names: of every frame, without suffix, as prediction files are named.
+      frame_names: of every labelled frame, without suffix, as prediction files are named; of a video without ground
+        truth as many as its header claims.
       frames: opens the frames, uint8 RGB [H,W,3] each.
       read_truth: the ground truth of a frame by its index; None for a frame without one.
       read_points: the fixations of a frame by its index, float32 [N,2], (y, x) as fractions of height and width.
@@ -49,6 +50,10 @@ class ScoredVideo:
     read_points: Callable[[int], np.ndarray]
     read_observers: Callable[[int], np.ndarray] = lambda index: np.zeros(0, np.int32)
     observed: Observed | None = None
+
+    def frame_name(self, index: int) -> str:
+        """The name of a frame; a number where there are more frames than were expected."""
+        return self.frame_names[index] if index < len(self.frame_names) else _number(index)
 
     def read_frames(self, indices: set[int]) -> dict[int, np.ndarray]:
         """Frames by their index; reads the video up to the last of them.
@@ -166,8 +171,13 @@ def _raw(record: layouts.VideoRecord) -> ScoredVideo:
 
     names = _numbers(record.open().frame_count) if labels is None else labels.frame_names
     observed = labels.observed if labels else None
-    return ScoredVideo(record.name, labels is not None, names, record.open, truth, points, observers, observed)
+    frames = record.open if labels is None else record.read_whole
+    return ScoredVideo(record.name, labels is not None, names, frames, truth, points, observers, observed)
 
 
 def _numbers(frame_count: int) -> tuple[str, ...]:
-    return tuple(f"{number:04d}" for number in range(1, frame_count + 1))
+    return tuple(map(_number, range(frame_count)))
+
+
+def _number(index: int) -> str:
+    return f"{index + 1:04d}"

@@ -34,11 +34,11 @@ tr.ours { background: #eaf1fc; font-weight: 600; }
 .facts td { vertical-align: top; overflow-wrap: anywhere; }
 .facts td:first-child { font-weight: 600; min-width: 6rem; }
 .example { margin: 0 0 1.1rem; } .example figcaption, .map span { font-size: .8rem; color: #5b6475; }
-.maps { display: grid; grid-template-columns: repeat(auto-fill, minmax(140px, 1fr)); gap: .5rem; }
+.maps { display: grid; grid-template-columns: repeat(auto-fit, minmax(140px, 1fr)); gap: .5rem; }
 .map img { width: 100%; } .map span { display: block; line-height: 1.3; }
-img { max-width: 100%; display: block; } figure { margin: .4rem 0 1rem; }
+img { max-width: 100%; display: block; } figure { margin: .4rem 0 1rem; } .plot img { min-width: 40rem; }
 @media (max-width: 600px) { body { padding: 0 .8rem; margin: 1rem auto; }
-  td, th { padding: .3rem .45rem; } .maps { grid-template-columns: repeat(auto-fill, minmax(110px, 1fr)); } }
+  td, th { padding: .3rem .45rem; } .maps { grid-template-columns: repeat(auto-fit, minmax(110px, 1fr)); } }
 """
 
 
@@ -170,9 +170,9 @@ def _render_scores(evaluation: Evaluation) -> str:
         + "</tr>"
         for number, (title, values) in enumerate(rows)
     )
-    note = '<p class="muted">Rows with a table: as the paper publishes them, on the split that each names.</p>'
+    note = '<p class="muted">Rows that name a table: as the paper publishes them, on the split that each names.</p>'
     table = f'<div class="wide"><table class="scores"><tr><th></th>{head}</tr>{body}</table></div>'
-    return table + (note if evaluation.subject.comparable else "")
+    return table + (note if tables.published_rows(evaluation) else "")
 
 
 def _list_settings(subject: Subject, problems: Sequence[str]) -> dict[str, object]:
@@ -223,7 +223,7 @@ def _render_example(example: Example, captions: Sequence[str], stills: bool) -> 
 
 
 def _render_plot(png: bytes) -> str:
-    return f'<figure><img src="{_data_uri(png, "png")}" alt=""></figure>'
+    return f'<figure class="plot wide"><img src="{_data_uri(png, "png")}" alt=""></figure>'
 
 
 def _data_uri(image: bytes, kind: str) -> str:

@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 import numpy as np
 import tqdm
+from absl import logging
 
 from hd2s_tf.errors import BadInputError
 from hd2s_tf.evaluation import protocol
@@ -57,7 +58,7 @@ class Scorer:
         """Scores the videos and returns their results by name.
 
         Raises:
-          BadInputError: a video has fewer or more frames than it should.
+          BadInputError: a video cannot be read.
         """
         total = sum(len(scored.frame_names) for scored in videos)
         with (
@@ -91,7 +92,7 @@ class Scorer:
         for index, predicted in enumerate(self.predictor.frames(scored)):
             count += 1
             bar.update()
-            if count > len(scored.frame_names):
+            if scored.labelled and count > len(scored.frame_names):
                 continue
             if self.submission:
                 self._pending.append(_Pending(scored.name, pool.submit(self._submit, scored, index, predicted)))
@@ -99,8 +100,11 @@ class Scorer:
                 self._pending.append(_Pending(scored.name, pool.submit(self._score, number, scored, index, predicted)))
             while len(self._pending) > _PENDING_FRAMES:
                 self._collect()
-        if count != len(scored.frame_names):
-            raise BadInputError(f"{scored.name}: {count} frames could be read, {len(scored.frame_names)} are expected")
+        if scored.labelled and count != len(scored.frame_names):
+            expected = len(scored.frame_names)
+            logging.warning("%s: %d frames for %d maps, paired by number", scored.name, count, expected)
+        if self.submission:
+            self.submission.expect(scored, count)
         self._pending.append(_Pending(scored.name, None))
 
     def _collect(self) -> None:

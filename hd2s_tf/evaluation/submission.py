@@ -20,12 +20,17 @@ class Submission:
 
     def __init__(self, folder: str) -> None:
         self.folder = folder
+        self._counts: dict[str, int] = {}
+
+    def expect(self, scored: ScoredVideo, frame_count: int) -> None:
+        """Says how many frames a video has; before, what its header claims is believed."""
+        self._counts[scored.name] = frame_count
 
     def write(self, scored: ScoredVideo, index: int, predicted: PredictedFrame) -> None:
         """Writes the map of a frame, 8-bit and of the frame's size; not one that is not finite."""
         if np.isfinite(predicted.saliency_map).all():
             files.make_folder(files.join(self.folder, scored.name))
-            path = files.join(self.folder, scored.name, f"{scored.frame_names[index]}.png")
+            path = files.join(self.folder, scored.name, f"{scored.frame_name(index)}.png")
             files.write_bytes(path, images.png(predicted.pixels))
 
     def has(self, scored: ScoredVideo) -> bool:
@@ -47,7 +52,10 @@ class Submission:
     def _differences(self, scored: ScoredVideo) -> list[str]:
         folder = files.join(self.folder, scored.name)
         present = set(files.list_folder(folder)) if files.is_folder(folder) else set()
-        wanted = {f"{name}.png" for name in scored.frame_names}
+        count = self._counts.get(scored.name, len(scored.frame_names))
+        if scored.labelled:
+            count = min(count, len(scored.frame_names))
+        wanted = {f"{scored.frame_name(index)}.png" for index in range(count)}
         return [
             *(f"{scored.name}/{name} is missing" for name in sorted(wanted - present)),
             *(f"{scored.name}/{name}, which is no frame" for name in sorted(present - wanted)),

@@ -30,11 +30,13 @@ def write(output_dir: str, evaluation: Evaluation) -> None:
 def compare(evaluation: Evaluation) -> list[tuple[str, dict[str, float]]]:
     """Rows of title and scores: the set's score, any other mean, and published rows where they are comparable."""
     means = [("mean over pictures", evaluation.score)] if evaluation.subject.stills else _means(evaluation)
+    return means + [(f"{row.name} (table {row.table}, {row.block})", row.values) for row in published_rows(evaluation)]
+
+
+def published_rows(evaluation: Evaluation) -> list[published.Row]:
+    """The paper's rows that can stand beside an evaluation."""
     subject = evaluation.subject
-    if not subject.comparable:
-        return means
-    rows = published.find_methods(subject.dataset, subject.split)
-    return means + [(f"{row.name} (table {row.table}, {row.block})", row.values) for row in rows]
+    return published.find_methods(subject.dataset, subject.split) if subject.comparable else []
 
 
 def _means(evaluation: Evaluation) -> list[tuple[str, dict[str, float]]]:

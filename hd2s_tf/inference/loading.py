@@ -3,10 +3,12 @@
 import os
 
 from hd2s_tf import files
-from hd2s_tf.inference import compatibility, remote
+from hd2s_tf.inference import compatibility
 from hd2s_tf.inference.predict_fn import ModelPredictFn, PredictFn, SavedModelPredictFn
+from hd2s_tf.inference.remote import RemotePredictFn
 from hd2s_tf.models import weight_files
 from hd2s_tf.models.hd2s import HD2S
+from hd2s_tf.serving import client
 from hd2s_tf.serving.connection import Connection
 
 
@@ -34,11 +36,9 @@ def load_predict_fn(
       RunError: a server that does not answer.
     """
     target = os.fspath(target)
-    if target.startswith(remote.SCHEME) or files.is_folder(target):
-        is_remote = target.startswith(remote.SCHEME)
-        exported = (
-            remote.RemotePredictFn(target, domain, connection) if is_remote else SavedModelPredictFn(target, domain)
-        )
+    if target.startswith(client.SCHEME) or files.is_folder(target):
+        is_remote = target.startswith(client.SCHEME)
+        exported = RemotePredictFn(target, domain, connection) if is_remote else SavedModelPredictFn(target, domain)
         exported.info = compatibility.adapt_info(exported.info, compat, exported=True)
         return exported
     path = weight_files.find(target, preset)

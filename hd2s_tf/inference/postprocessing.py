@@ -9,8 +9,20 @@ import tensorflow as tf
 from scipy import ndimage
 
 from hd2s_tf.data import preprocessing
+from hd2s_tf.errors import BadInputError
 
 PEAK = 255.0
+_LARGEST_SIGMA = 1000
+
+
+def check_sigma(sigma: float | None) -> None:
+    """Checks the sigma of a Gaussian filter in pixels; None stands for the model's own.
+
+    Raises:
+      BadInputError: not from 0 to 1000.
+    """
+    if sigma is not None and not 0 <= sigma < _LARGEST_SIGMA:
+        raise BadInputError(f"smoothing_sigma is {sigma}: it must be from 0 to {_LARGEST_SIGMA} pixels")
 
 
 @functools.cache

@@ -10,7 +10,7 @@ import numpy as np
 from hd2s_tf.errors import BadInputError, RunError
 from hd2s_tf.inference import postprocessing, windows
 from hd2s_tf.inference.background import prefetched
-from hd2s_tf.inference.compatibility import TREATMENTS
+from hd2s_tf.inference.compatibility import TREATMENTS, Treatment
 from hd2s_tf.inference.predict_fn import PredictFn
 from hd2s_tf.inference.streams import DEFAULT_BATCH_SIZE, Maps
 
@@ -57,8 +57,8 @@ def predict_video(
       conspicuity: whether to return the conspicuity maps too.
       check_finite: whether to stop at a map that is not finite; else it is passed on.
 
-    Yields:
-      A `Prediction` for each frame, in order.
+    Returns:
+      An iterator of a `Prediction` for each frame, in order.
 
     Raises:
       BadInputError: a setting that makes no sense.
@@ -66,40 +66,52 @@ def predict_video(
     """
     if batch_size < 1 or stride < 1:
         raise BadInputError(f"batch_size is {batch_size} and stride {stride}: both must be at least 1")
-    if smoothing_sigma is None:
-        smoothing_sigma = predict_fn.info.smoothing_sigma
-    size = frame_size or predict_fn.info.frame_size
-    resize = TREATMENTS[predict_fn.info.compat].resize
-    clip_frames = predict_fn.info.clip_frames
-    originals: collections.deque[np.ndarray] = collections.deque()
+    info = predict_fn.info
+    treatment = TREATMENTS[info.compat]
+    video = _Video(frames, frame_size or info.frame_size, treatment, batch_size)
+    network = _Network(predict_fn, conspicuity, _sigma(predict_fn, smoothing_sigma), treatment, check_finite)
+    if stride == 1:
+        numbered = network.of_segments(windows.segments(video.resized(), info.clip_frames, batch_size))
+    else:
+        # Frames between two windows wait for both, so that many far apart would fill the memory.
+        count = max(1, min(batch_size, 2 * info.clip_frames // stride))
+        numbered = network.of_windows(windows.windows(video.resized(), info.clip_frames, stride), count)
+    return _predictions(video, numbered)
 
-    def resized() -> Iterator[np.ndarray]:
-        pairs = ((frame, resize(frame, size)) for frame in frames)
-        for frame, small in prefetched(pairs, batch_size):
-            originals.append(frame)
+
+def _sigma(predict_fn: PredictFn, smoothing_sigma: float | None) -> float:
+    postprocessing.check_sigma(smoothing_sigma)
+    return predict_fn.info.smoothing_sigma if smoothing_sigma is None else smoothing_sigma
+
+
+class _Video:
+    """A video's frames, resized for the network as they are read and kept until their maps are there."""
+
+    def __init__(self, frames: Iterable[np.ndarray], size: tuple[int, int], treatment: Treatment, ahead: int) -> None:
+        self._frames, self._size, self._ahead = frames, size, ahead
+        self._resize = treatment.resize
+        self._waiting: collections.deque[np.ndarray] = collections.deque()
+
+    def resized(self) -> Iterator[np.ndarray]:
+        """Yields the frames at the network's size, read ahead by a thread."""
+        pairs = ((frame, self._resize(frame, self._size)) for frame in self._frames)
+        for frame, small in prefetched(pairs, self._ahead):
+            self._waiting.append(frame)
             yield small
 
-    predicted = _Predicted(predict_fn, conspicuity, smoothing_sigma, check_finite)
-    stream = (
-        predicted.of_segments(windows.segments(resized(), clip_frames, batch_size))
-        if stride == 1
-        else predicted.of_windows(windows.windows(resized(), clip_frames, stride), batch_size)
-    )
-    previous: tuple[int, np.ndarray] | None = None
-    for number, maps in stream:
-        first = number if previous is None else previous[0] + 1
-        for index in range(first, number + 1):
-            yield _prediction(index, originals.popleft(), _between(previous, (number, maps), index))
-        previous = (number, maps)
+    def next_frame(self) -> np.ndarray:
+        """The frame, at its own size, after the one that was taken last."""
+        return self._waiting.popleft()
 
 
 @dataclasses.dataclass(frozen=True)
-class _Predicted:
-    """Yields frames' numbers, in order, each with its finished maps, float32 [1+L,h,w]; see `predict_video`."""
+class _Network:
+    """Yields the numbers of predicted frames, in order, each with its finished maps, float32 [1+L,h,w]."""
 
     predict_fn: PredictFn
     conspicuity: bool
     smoothing_sigma: float
+    treatment: Treatment
     check_finite: bool
 
     def of_segments(self, segments: Iterator[windows.Segment]) -> Iterator[tuple[int, np.ndarray]]:
@@ -108,8 +120,8 @@ class _Predicted:
             found = (pair for numbers, frames in segment.batches for pair in self._finished(predict, numbers, frames))
             yield from reversed(list(found)) if segment.backwards else found
 
-    def of_windows(self, stream: Iterator[windows.Window], batch_size: int) -> Iterator[tuple[int, np.ndarray]]:
-        while batch := list(itertools.islice(stream, batch_size)):
+    def of_windows(self, every: Iterator[windows.Window], count: int) -> Iterator[tuple[int, np.ndarray]]:
+        while batch := list(itertools.islice(every, count)):
             clips = np.stack([window.clip for window in batch])
             yield from self._finished(self.predict_fn, [window.frame for window in batch], clips)
 
@@ -119,8 +131,17 @@ class _Predicted:
         maps = _stacked(predict(inputs, self.conspicuity))
         if self.check_finite and not np.isfinite(maps).all():
             raise RunError(f"frames {min(numbers)} to {max(numbers)}: the network's maps are not finite")
-        finish = TREATMENTS[self.predict_fn.info.compat].finish
-        return zip(numbers, finish(maps.astype(np.float32), self.smoothing_sigma), strict=True)
+        return zip(numbers, self.treatment.finish(maps, self.smoothing_sigma), strict=True)
+
+
+def _predictions(video: _Video, numbered: Iterator[tuple[int, np.ndarray]]) -> Iterator[Prediction]:
+    """Puts every frame and its maps together; those of frames between two predicted ones are interpolated."""
+    previous: tuple[int, np.ndarray] | None = None
+    for number, maps in numbered:
+        first = number if previous is None else previous[0] + 1
+        for index in range(first, number + 1):
+            yield _prediction(index, video.next_frame(), _between(previous, (number, maps), index))
+        previous = (number, maps)
 
 
 def _between(previous: tuple[int, np.ndarray] | None, following: tuple[int, np.ndarray], index: int) -> np.ndarray:
@@ -161,11 +182,10 @@ def predict_frame(
     treatment = TREATMENTS[info.compat]
     clip = np.stack([treatment.resize(frames[position], info.frame_size) for position in indices])
     maps = _stacked(predict_fn(clip[np.newaxis], conspicuity=True))[0]
-    sigma = info.smoothing_sigma if smoothing_sigma is None else smoothing_sigma
-    return treatment.finish(maps.astype(np.float32), sigma)
+    return treatment.finish(maps, _sigma(predict_fn, smoothing_sigma))
 
 
 def _stacked(maps: Maps) -> np.ndarray:
-    """Saliency and conspicuity maps as one array [B,1+L,h,w]."""
-    saliency_maps = maps.saliency[:, np.newaxis]
-    return saliency_maps if maps.conspicuity is None else np.concatenate([saliency_maps, maps.conspicuity], 1)
+    """Saliency and conspicuity maps as one array, float32 [B,1+L,h,w]."""
+    parts = [maps.saliency[:, np.newaxis], *([] if maps.conspicuity is None else [maps.conspicuity])]
+    return np.concatenate(parts, 1, dtype=np.float32, casting="same_kind")

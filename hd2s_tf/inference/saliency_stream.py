@@ -20,6 +20,9 @@ class SaliencyStream:
       predict_fn: see `hd2s_tf.inference.predict_fn.PredictFn`; one of weights computes what windows share once.
       frame_size: (height, width) at which the network sees the frames; None for what `predict_fn` says.
       smoothing_sigma: of the Gaussian filter, in pixels of its maps; None for what `predict_fn` says.
+
+    Raises:
+      BadInputError: a sigma that makes no sense.
     """
 
     def __init__(
@@ -28,6 +31,7 @@ class SaliencyStream:
         frame_size: tuple[int, int] | None = None,
         smoothing_sigma: float | None = None,
     ) -> None:
+        postprocessing.check_sigma(smoothing_sigma)
         self._predict_fn, info = predict_fn, predict_fn.info
         self._frame_size = frame_size or info.frame_size
         self._smoothing_sigma = info.smoothing_sigma if smoothing_sigma is None else smoothing_sigma

@@ -1,4 +1,4 @@
-"""How a server is reached; apart from `remote`, so that a tool's flags need no TensorFlow."""
+"""How a server is reached; apart from `client`, so that it needs no TensorFlow."""
 
 import dataclasses
 
@@ -9,13 +9,17 @@ class Connection:
 
     Attributes:
       deadline: seconds that a request may take, all its attempts together.
+      attempt: seconds that one attempt may take; None for half of `deadline`, so that a lost server costs no more.
       tls_ca: file of the certificate authority; with it the connection is encrypted.
       tls_certificate, tls_key: files of the client's certificate; both or none.
       token: sent as `authorization: Bearer <token>`.
+      plaintext_token: whether the token may be sent without encryption to another machine.
     """
 
     deadline: float = 120.0
+    attempt: float | None = None
     tls_ca: str | None = None
     tls_certificate: str | None = None
     tls_key: str | None = None
-    token: str | None = None
+    token: str | None = dataclasses.field(default=None, repr=False)
+    plaintext_token: bool = False

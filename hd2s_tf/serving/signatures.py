@@ -23,6 +23,9 @@ DESCRIPTION = "model_info"
 MODEL_INFO, BATCHING = "model_info.json", "batching_params.pbtxt"
 WARMUP = pathlib.PurePath("assets.extra", "tf_serving_warmup_requests")
 
+# No clip is longer, higher or wider: more is no description of a model.
+_LARGEST_SIDE = 16384
+
 
 @dataclasses.dataclass(frozen=True)
 class ModelInfo:
@@ -77,7 +80,13 @@ class ModelInfo:
                 raise ValueError(f"the description of a model has {name}: {values.get(name)!r}")
         known = {name: values[name] for name in _JSON_TYPES}
         known |= {name: tuple(values[name]) for name in ("domains", "frame_size")}
-        return cls(**known, weights=weights, domain=domain)
+        info = cls(**known, weights=weights, domain=domain)
+        sides = (info.clip_frames, *info.frame_size)
+        if len(sides) != 3 or not all(isinstance(side, int) and 1 <= side <= _LARGEST_SIDE for side in sides):
+            raise ValueError(f"the description of a model has clips of {sides}")
+        if not all(isinstance(name, str) for name in info.domains) or not 0 <= info.smoothing_sigma < _LARGEST_SIDE:
+            raise ValueError(f"the description of a model has {info.domains} and a sigma of {info.smoothing_sigma}")
+        return info
 
     def to_summary(self) -> dict:
         """What is recorded beside predictions of the model."""

@@ -128,8 +128,11 @@ def test_a_truncated_unlabelled_video_is_named(source, tmp_path):
 def test_maps_of_another_aspect_and_black_maps(source, tmp_path):
     folder = tmp_path / "source"
     shutil.copytree(source, folder)
-    black = folder / "annotation" / "0001" / "maps" / "0004.png"
+    black, fixations = (folder / "annotation" / "0001" / kind / "0004.png" for kind in ("maps", "fixation"))
     black.write_bytes(images.png(np.zeros((64, 96), np.uint8)))
+    with pytest.raises(BadInputError, match="maps/0004.png: all black, but .*fixation/0004.png has fixations"):
+        _prepare(folder, tmp_path / "out")
+    fixations.write_bytes(black.read_bytes())
     written = _prepare(folder, tmp_path / "out")["train"]
     assert written["counts"]["frames_without_target"] == 1
     loaded = records.load_dataset(tmp_path / "out", "train")
@@ -138,6 +141,33 @@ def test_maps_of_another_aspect_and_black_maps(source, tmp_path):
     black.write_bytes(images.png(np.ones((96, 96), np.uint8)))
     with pytest.raises(BadInputError, match="0004.png: the map is 96x96, its frame 96x64"):
         _prepare(folder, tmp_path / "out")
+
+
+def test_fixations_that_are_all_lost_are_named(source, tmp_path):
+    folder = tmp_path / "source"
+    shutil.copytree(source, folder)
+    for path in (folder / "annotation" / "0002" / "fixation").iterdir():
+        path.write_bytes(images.png(np.zeros((64, 96), np.uint8)))
+    with pytest.raises(BadInputError, match="0002: 20 maps, but not one fixation in the files beside them"):
+        _prepare(folder, tmp_path / "out")
+    assert _prepare(folder, tmp_path / "out", skip_bad=True)["train"]["videos"] == ["0001"]
+
+
+@pytest.mark.parametrize("maps", [18, 22])
+def test_fewer_or_more_maps_than_frames_are_paired_by_number(source, tmp_path, caplog, maps):
+    folder = tmp_path / "source"
+    shutil.copytree(source, folder)
+    for kind in ("maps", "fixation"):
+        annotation = folder / "annotation" / "0001" / kind
+        for number in range(19, maps + 1):
+            if number > 20:
+                shutil.copy(annotation / "0020.png", annotation / f"{number:04d}.png")
+        for number in range(maps + 1, 21):
+            (annotation / f"{number:04d}.png").unlink()
+    _prepare(folder, tmp_path / "out")
+    assert f"0001: 20 frames for {maps} maps, paired by number" in caplog.text
+    loaded = records.load_dataset(tmp_path / "out", "train").videos[0]
+    assert loaded.targets.tolist() == [index < maps for index in range(20)]
 
 
 def test_damaged_shards_are_found(prepared, tmp_path):

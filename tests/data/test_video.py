@@ -197,6 +197,27 @@ def test_variable_frame_rates(tmp_path, caplog):
     assert not caplog.text
 
 
+@pytest.mark.parametrize(
+    "name, settings",
+    [
+        ("a.mp4", {"stamps": [0, 40, 500, 510, 1510]}),
+        ("b.mp4", {"options": {"bf": "2"}}),
+        ("c.avi", {"codec": "mpeg4"}),
+        ("d.mkv", {"codec": "mjpeg", "pix_fmt": "yuvj420p"}),
+    ],
+)
+def test_frame_times_are_those_of_reading(tmp_path, name, settings):
+    path = _write(tmp_path / name, numbers=range(len(settings.get("stamps", range(10)))), **settings)
+    reading = open_frames(path).read()
+    assert len(list(reading)) == len(reading.times)
+    times = video.frame_times(str(path))
+    np.testing.assert_allclose(times[:-1], [start for start, _ in reading.times])
+    assert times[-1] == sum(reading.times[-1])
+    (tmp_path / "e.mp4").write_bytes(b"x" * 100)
+    with pytest.raises(BadInputError, match="e.mp4"):
+        video.frame_times(str(tmp_path / "e.mp4"))
+
+
 def test_frames_come_in_the_order_of_their_timestamps(tmp_path):
     path = tmp_path / "a.mkv"
     with av.open(str(path), "w") as output:

@@ -78,4 +78,4 @@ def test_no_picture_is_wider_than_the_page(stills):
     examples = report.draw_examples(report.choose(evaluation), [_video("a", 1)], _Maps())
     page = report.render_html(evaluation, examples)
     assert "style=" not in page
-    assert "auto-fill" in page
+    assert "auto-fit" in page

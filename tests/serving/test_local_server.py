@@ -14,6 +14,8 @@ from tensorflow_serving.apis import predict_pb2, prediction_service_pb2_grpc
 
 from hd2s_tf.data import images
 from hd2s_tf.inference import remote
+from hd2s_tf.serving.client import ServedModel
+from hd2s_tf.serving.connection import Connection
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 
@@ -37,7 +39,7 @@ def test_a_server_killed_and_started_again_and_told_to_stop(exported, cold):
     with contextlib.ExitStack() as servers:
         first, port = servers.enter_context(_started(cold))
         port = port()
-        with remote.ServedModel(f"127.0.0.1:{port}/m", remote.Connection(deadline=60)) as model:
+        with ServedModel(f"127.0.0.1:{port}/m", Connection(deadline=60)) as model:
             for _, found in remote.predict_frames(model, exported.frames):
                 maps.append(found)
                 if len(maps) == 1:

@@ -9,12 +9,19 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from grpc_health.v1 import health_pb2, health_pb2_grpc
-from tensorflow_serving.apis import predict_pb2, prediction_service_pb2_grpc
+from tensorflow_serving.apis import (
+    get_model_status_pb2,
+    model_service_pb2_grpc,
+    predict_pb2,
+    prediction_service_pb2_grpc,
+)
 from tensorflow_serving.config import model_server_config_pb2
 
 from hd2s_tf.errors import BadInputError, RunError
 from hd2s_tf.inference import remote
 from hd2s_tf.serving import models
+from hd2s_tf.serving.client import ServedModel
+from hd2s_tf.serving.connection import Connection
 from hd2s_tf.serving.server import tls
 
 
@@ -78,7 +85,7 @@ def test_a_full_queue_refuses_and_the_client_tries_again(exported, serve, held):
     answers = []
 
     def ask():
-        with remote.ServedModel(f"127.0.0.1:{server.port}/m") as model:
+        with ServedModel(f"127.0.0.1:{server.port}/m") as model:
             answers.append(next(iter(remote.predict_frames(model, exported.frames[:1])))[1])
 
     first = threading.Thread(target=ask)
@@ -102,7 +109,7 @@ def test_a_request_that_is_too_large_is_refused_at_once(exported, serve):
     server = serve(max_request_bytes=50_000)
     assert _describe(server) == 1
     with (
-        remote.ServedModel(f"127.0.0.1:{server.port}/m") as model,
+        ServedModel(f"127.0.0.1:{server.port}/m") as model,
         pytest.raises(RunError, match="RESOURCE_EXHAUSTED: .* larger than max"),
     ):
         list(remote.predict_frames(model, exported.frames[:4]))
@@ -126,7 +133,7 @@ def test_the_standard_health_service(serve):
 def test_a_server_that_stops_answers_what_it_has_begun(exported, serve, held):
     server = serve()
     entered, go = held()
-    with remote.ServedModel(f"127.0.0.1:{server.port}/m", remote.Connection(deadline=60)) as model:
+    with ServedModel(f"127.0.0.1:{server.port}/m", Connection(deadline=60)) as model:
         answers = []
         asking = threading.Thread(target=lambda: answers.extend(remote.predict_frames(model, exported.frames[:2])))
         asking.start()
@@ -167,8 +174,8 @@ def certificates(tmp_path_factory):
 
 def _ask(server, folder, deadline=60.0, **names):
     files = {name: str(folder / file) for name, file in names.items()}
-    connection = remote.Connection(deadline=deadline, token="secret", **files)
-    with remote.ServedModel(f"127.0.0.1:{server.port}/m", connection) as model:
+    connection = Connection(deadline=deadline, token="secret", **files)
+    with ServedModel(f"127.0.0.1:{server.port}/m", connection) as model:
         return model.info.preset
 
 
@@ -209,3 +216,47 @@ def test_credentials_of_a_server_that_make_no_sense(serve, certificates):
     assert tls(None, None) is None
     with pytest.raises(BadInputError, match="do not fit"):
         serve(credentials=tls(str(certificates / "broken.pem"), str(certificates / "server.key")))
+
+
+def test_a_version_is_swapped_without_a_failed_request(exported, cold, serve, tmp_path):
+    base = tmp_path / "m"
+    shutil.copytree(cold / "1", base / "1")
+    server = serve(base, poll_seconds=0.1)
+    stub = prediction_service_pb2_grpc.PredictionServiceStub(grpc.insecure_channel(f"127.0.0.1:{server.port}"))
+    request = predict_pb2.PredictRequest()
+    request.model_spec.name, request.model_spec.signature_name = "m", "describe"
+    request.inputs["request"].CopyFrom(tf.make_tensor_proto(np.zeros(1, np.int32)))
+    versions = [stub.Predict(request).model_spec.version.value]
+    shutil.copytree(exported.base / "1", base / "2.tmp")
+    (base / "2.tmp").rename(base / "2")
+    for _ in range(5000):
+        versions.append(stub.Predict(request).model_spec.version.value)
+        if versions[-1] == 2:
+            break
+        threading.Event().wait(0.01)
+    assert versions == sorted(versions)
+    assert set(versions) == {1, 2}
+    status = model_service_pb2_grpc.ModelServiceStub(grpc.insecure_channel(f"127.0.0.1:{server.port}"))
+    asked = get_model_status_pb2.GetModelStatusRequest()
+    asked.model_spec.name = "m"
+    assert [found.version for found in status.GetModelStatus(asked).model_version_status] == [2, 1]
+
+
+@pytest.mark.parametrize(
+    "change, code, details",
+    [
+        ({"name": "x"}, "NOT_FOUND", "Servable not found for request: Latest(x)"),
+        ({"signature_name": "x"}, "FAILED_PRECONDITION", 'Serving signature key "x" not found.'),
+        ({"version_label": "x"}, "INVALID_ARGUMENT", "Unrecognized servable version label: x"),
+        ({"name": ""}, "INVALID_ARGUMENT", "ModelSpec has no name specified."),
+    ],
+)
+def test_statuses_word_for_word(serve, change, code, details):
+    stub = prediction_service_pb2_grpc.PredictionServiceStub(_channel(serve()))
+    request = predict_pb2.PredictRequest()
+    request.model_spec.name, request.model_spec.signature_name = "m", "describe"
+    for name, value in change.items():
+        setattr(request.model_spec, name, value)
+    with pytest.raises(grpc.RpcError) as error:
+        stub.Predict(request)
+    assert (error.value.code().name, error.value.details()) == (code, details)

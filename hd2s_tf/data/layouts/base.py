@@ -3,6 +3,8 @@
 import dataclasses
 from collections.abc import Callable, Iterator
 
+import numpy as np
+
 from hd2s_tf.data import frame_source
 from hd2s_tf.data.labels import Labels, file_sizes
 from hd2s_tf.errors import BadInputError
@@ -19,7 +21,7 @@ class VideoRecord:
       name: unique in its split.
       split: one of `SPLITS`.
       frames: video file or image paths in order.
-      labels: the ground truth of its frames; None for an unlabelled frames.
+      labels: the ground truth of its frames; None for an unlabelled video.
     """
 
     name: str
@@ -33,11 +35,19 @@ class VideoRecord:
         Raises:
           BadInputError: they cannot be read.
         """
-        return (
-            frame_source.open_frames(self.frames)
-            if isinstance(self.frames, str)
-            else frame_source.open_images(self.frames)
-        )
+        opens = frame_source.open_frames if isinstance(self.frames, str) else frame_source.open_images
+        return opens(self.frames)
+
+    def read_whole(self) -> Iterator[np.ndarray]:
+        """Yields the frames, uint8 RGB [H,W,3]: those that labels can be paired with by number.
+
+        Raises:
+          BadInputError: they cannot be read, or some of them are lost or damaged.
+        """
+        reading = self.open().read()
+        yield from reading
+        if reading.damaged:
+            raise BadInputError(f"{reading.source.path}: {reading.damage}")
 
     def fingerprint(self) -> list:
         """What the video is made of, as JSON values; another result where a file of it has changed."""

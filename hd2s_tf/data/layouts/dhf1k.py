@@ -41,11 +41,8 @@ def _video(name: str, split: str, source: str, annotation: str, may_lack_maps: b
         if may_lack_maps:
             return VideoRecord(name, split, frames)
         raise BadInputError(f"{annotation}: no such folder, but {source} is there")
-    maps = pairing.image_files(files.join(annotation, "maps"))
-    pairing.check_consecutive(maps)
-    if not isinstance(frames, str):
-        pairing.check_count(frames, maps)
-    return VideoRecord(name, split, frames, pairing.label_files(annotation, maps))
+    labels = pairing.label_files(annotation, None if isinstance(frames, str) else frames)
+    return VideoRecord(name, split, frames, labels)
 
 
 DHF1K = Layout(

@@ -10,8 +10,8 @@ import tqdm
 from absl import logging
 
 from hd2s_tf import files
-from hd2s_tf.data import images, video
-from hd2s_tf.data.gaze import names, observers, stimulus, tables, timing, viewing
+from hd2s_tf.data import frame_source, images, video
+from hd2s_tf.data.gaze import names, observers, stimulus, tables, viewing
 from hd2s_tf.data.gaze.labels import GazeLabels
 from hd2s_tf.data.gaze.reading import Reading, read_tables
 from hd2s_tf.data.gaze.settings import GazeSettings
@@ -105,8 +105,8 @@ class _Reader:
     def _record(
         self, name: str, split: str, path: str, number: int, reading: Reading, observers_kept: dict[str, int]
     ) -> VideoRecord:
-        source = video.open_frames(path)
-        times = None if source.image_paths else timing.frame_times(path)
+        source = frame_source.open_frames(path)
+        times = None if source.image_paths else 1000 * video.frame_times(path)
         shown = stimulus.Stimulus(path, source.size, times)
         fixations = stimulus.fixations(shown, number, reading, self._settings)
         reading.rows.discard(number)

@@ -23,9 +23,7 @@ def _read(input_dir: str) -> Iterator[VideoRecord | Problem]:
 
 def _video(name: str, split: str, folder: str) -> VideoRecord:
     images = pairing.image_files(files.join(folder, "images"))
-    maps = pairing.image_files(files.join(folder, "maps"))
-    pairing.check_stems(images, maps)
-    return VideoRecord(name, split, images, pairing.label_files(folder, maps))
+    return VideoRecord(name, split, images, pairing.label_files(folder, images))
 
 
 UCF = Layout("training|testing/<video>/images, maps and fixation", _read, _recognises)

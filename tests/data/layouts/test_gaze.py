@@ -6,7 +6,7 @@ import json
 import numpy as np
 import pytest
 
-from hd2s_tf.data import images, layouts, preparation, records, synthetic, video
+from hd2s_tf.data import frame_source, images, layouts, preparation, records, synthetic
 from hd2s_tf.data.gaze import tables
 from hd2s_tf.data.gaze.events import Detection
 from hd2s_tf.data.gaze.settings import GazeSettings
@@ -336,4 +336,4 @@ def test_settings_of_gaze_belong_to_its_layout(prepared):
     with pytest.raises(BadInputError, match="takes no settings of gaze"):
         layouts.layout_named("dhf1k", GazeSettings())
     json.dumps(GazeSettings(columns=(("x", "X"),)).description())
-    assert video.open_frames(str(prepared / "mine" / "videos" / "clip01.mp4")).frame_count == 20
+    assert frame_source.open_frames(str(prepared / "mine" / "videos" / "clip01.mp4")).frame_count == 20

@@ -1,9 +1,8 @@
-import h5py
 import numpy as np
 import pytest
 import scipy.io
 
-from hd2s_tf.data import fixations, images, layouts, synthetic
+from hd2s_tf.data import images, layouts, synthetic
 from hd2s_tf.data.layouts import ValidationSplit
 from hd2s_tf.errors import BadInputError
 
@@ -137,17 +136,17 @@ def test_dhf1k_as_extracted_frames_with_matlab_fixations(tmp_path):
     assert not problems
     assert [frame[0, 0, 0] for frame in records[0].open()] == [1, 2, 3]
     assert [path[-8:] for path in records[0].labels.fixation_paths] == ["0001.mat", "0002.mat", "0003.mat"]
-    (tmp_path / "video" / "001" / "00003.png").unlink()
+    (tmp_path / "video" / "001" / "00002.png").unlink()
     _, problems = layouts.read_layout("dhf1k", tmp_path)
-    assert "3 maps, but 2 frames" in str(problems[0])
+    assert "0002.png: maps or frames are missing beside 0002.png (1 such files)" in str(problems[0])
 
 
 def test_maps_that_do_not_match_are_named(tmp_path):
     _ucf(tmp_path)
-    (tmp_path / "training" / "a" / "maps" / "002.png").unlink()
+    (tmp_path / "training" / "a" / "maps" / "001.png").unlink()
     records, problems = layouts.read_layout("ucf_sports", tmp_path, ValidationSplit(fraction=0))
     assert [record.name for record in records] == ["b", "c"]
-    assert "a/images/002.png: nothing of this name" in str(problems[0])
+    assert "a/images/001.png: maps or frames are missing beside 001.png" in str(problems[0])
 
 
 def test_a_map_missing_in_the_middle_is_named(dhf1k, tmp_path):
@@ -164,20 +163,3 @@ def test_folders_that_are_no_data_set(tmp_path):
             layouts.read_layout(layout, tmp_path)
     with pytest.raises(BadInputError, match="no such folder"):
         layouts.read_layout("dhf1k", tmp_path / "nothing")
-
-
-def test_fixations_from_png_and_both_kinds_of_matlab_files(tmp_path):
-    fixation_map = np.zeros((6, 9), bool)
-    fixation_map[1, 7] = fixation_map[5, 0] = True
-    (tmp_path / "a.png").write_bytes(images.png(fixation_map * np.uint8(255)))
-    scipy.io.savemat(tmp_path / "b.mat", {"I": fixation_map.astype(np.uint8)})
-    with h5py.File(tmp_path / "c.mat", "w", userblock_size=512) as file:
-        file["I"] = fixation_map.astype(np.uint8).T
-    for name in ("a.png", "b.mat", "c.mat"):
-        np.testing.assert_array_equal(fixations.read_fixation_map(str(tmp_path / name)), fixation_map)
-    (tmp_path / "d.mat").write_bytes(b"broken")
-    with pytest.raises(BadInputError, match="d.mat: not a MATLAB file"):
-        fixations.read_fixation_map(str(tmp_path / "d.mat"))
-    points = fixations.points(fixation_map)
-    np.testing.assert_array_equal(fixations.to_map(points, (6, 9)), fixation_map)
-    assert fixations.to_map(points, (18, 27))[4, 22]

@@ -1,35 +1,24 @@
-"""An exported model: its graph, its signatures in the session loader, and a whole video through the local server."""
+"""An exported model: its graph, its signatures in the session loader."""
 
 import json
-import shutil
 import subprocess
 import sys
-import threading
 
 import cv2
-import grpc
 import numpy as np
 import pytest
 import tensorflow as tf
 from tensorflow.core.protobuf import saved_model_pb2
 from tensorflow_serving.apis import (
-    get_model_status_pb2,
-    model_service_pb2_grpc,
-    predict_pb2,
     prediction_log_pb2,
-    prediction_service_pb2_grpc,
 )
 from tensorflow_serving.config import model_server_config_pb2
 
 from hd2s_tf.data import images
 from hd2s_tf.errors import BadInputError
 from hd2s_tf.export import saved_model
-from hd2s_tf.export.streamed_windows import segment_indices
-from hd2s_tf.inference import predictor, remote
-from hd2s_tf.inference.windows import window_indices
 from hd2s_tf.models.hd2s import HD2S
 from hd2s_tf.serving import models, signatures
-from hd2s_tf.serving.server import Server
 
 
 @pytest.fixture(scope="module")
@@ -39,15 +28,6 @@ def servable(exported):
 
 def _config(base, name="m"):
     return model_server_config_pb2.ModelConfig(name=name, base_path=str(base))
-
-
-@pytest.fixture
-def server(cold, tmp_path):
-    shutil.copytree(cold / "1", tmp_path / "m" / "1")
-    server = Server([_config(tmp_path / "m")], poll_seconds=0.1)
-    server.base = tmp_path / "m"
-    yield server
-    server.stop(0)
 
 
 @pytest.mark.parametrize("count", [1, 3])
@@ -148,14 +128,6 @@ def test_the_description(exported):
     }
 
 
-@pytest.mark.parametrize("count, skip", [(1, 0), (5, 0), (16, 15), (20, 3), (31, 0), (47, 15)])
-def test_windows_in_the_graph_are_those_of_python(count, skip):
-    backwards, forwards = (segment.numpy() for segment in segment_indices(tf.constant(count), tf.constant(skip), 16))
-    found = [segment[end - 15 : end + 1] for segment in (backwards, forwards) for end in range(15, len(segment))]
-    assert sorted(window[-1] for window in found) == list(range(skip, count))
-    assert all((window == window_indices(window[-1], count, 16)).all() for window in found)
-
-
 def _encoded(extension, size, channels):
     image = np.full((*size, 3) if channels == 3 else size, 120, np.uint8)
     return cv2.imencode(extension, image)[1].tobytes()
@@ -176,57 +148,6 @@ def test_frames_of_any_kind_and_number(servable):
         assert (pixels == np.rint(found)).all()
     with pytest.raises(tf.errors.InvalidArgumentError):
         servable.run("predict_frames", inputs | {"frames": np.array([[b"broken"] * 2], object)}, ["saliency_map"])
-
-
-def test_a_video_through_the_server_is_the_local_one_bit_for_bit(exported, server):
-    with remote.ServedModel(f"127.0.0.1:{server.port}/m") as model:
-        found = [maps for _, maps in remote.predict_frames(model, exported.frames)]
-    np.testing.assert_array_equal(found, exported.maps)
-    predict_fn = remote.RemotePredictFn(f"grpc://127.0.0.1:{server.port}/m")
-    first = next(predictor.predict_video(predict_fn, exported.frames[:4]))
-    assert first.network_map.shape == (128, 192)
-    assert predict_fn.info.smoothing_sigma == 5
-
-
-def test_a_version_is_swapped_without_a_failed_request(exported, server):
-    stub = prediction_service_pb2_grpc.PredictionServiceStub(grpc.insecure_channel(f"127.0.0.1:{server.port}"))
-    request = predict_pb2.PredictRequest()
-    request.model_spec.name, request.model_spec.signature_name = "m", "describe"
-    request.inputs["request"].CopyFrom(tf.make_tensor_proto(np.zeros(1, np.int32)))
-    versions = [stub.Predict(request).model_spec.version.value]
-    shutil.copytree(exported.base / "1", server.base / "2.tmp")
-    (server.base / "2.tmp").rename(server.base / "2")
-    for _ in range(5000):
-        versions.append(stub.Predict(request).model_spec.version.value)
-        if versions[-1] == 2:
-            break
-        threading.Event().wait(0.01)
-    assert versions == sorted(versions)
-    assert set(versions) == {1, 2}
-    status = model_service_pb2_grpc.ModelServiceStub(grpc.insecure_channel(f"127.0.0.1:{server.port}"))
-    asked = get_model_status_pb2.GetModelStatusRequest()
-    asked.model_spec.name = "m"
-    assert [found.version for found in status.GetModelStatus(asked).model_version_status] == [2, 1]
-
-
-@pytest.mark.parametrize(
-    "change, code, details",
-    [
-        ({"name": "x"}, "NOT_FOUND", "Servable not found for request: Latest(x)"),
-        ({"signature_name": "x"}, "FAILED_PRECONDITION", 'Serving signature key "x" not found.'),
-        ({"version_label": "x"}, "INVALID_ARGUMENT", "Unrecognized servable version label: x"),
-        ({"name": ""}, "INVALID_ARGUMENT", "ModelSpec has no name specified."),
-    ],
-)
-def test_statuses_word_for_word(server, change, code, details):
-    stub = prediction_service_pb2_grpc.PredictionServiceStub(grpc.insecure_channel(f"127.0.0.1:{server.port}"))
-    request = predict_pb2.PredictRequest()
-    request.model_spec.name, request.model_spec.signature_name = "m", "describe"
-    for name, value in change.items():
-        setattr(request.model_spec, name, value)
-    with pytest.raises(grpc.RpcError) as error:
-        stub.Predict(request)
-    assert (error.value.code().name, error.value.details()) == (code, details)
 
 
 def test_what_is_not_exported(exported):

@@ -1,4 +1,4 @@
-"""A small exported model, made once for all tests of serving."""
+"""Fixtures: a small exported model, made once for all tests, and servers of it."""
 
 import shutil
 import types
