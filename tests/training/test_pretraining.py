@@ -15,6 +15,14 @@ from tests.models import i3d_checkpoints
 SMALL = pretraining.Options(clips=8, kept_out=4, updates=1, frame_size=(32, 64))
 
 
+@pytest.fixture(autouse=True)
+def eager():
+    """A step at a time: to trace the graphs takes longer than these few steps."""
+    tf.config.run_functions_eagerly(True)
+    yield
+    tf.config.run_functions_eagerly(False)
+
+
 @pytest.fixture(scope="module")
 def checkpoint(tmp_path_factory):
     return i3d_checkpoints.write(tmp_path_factory.mktemp("i3d") / "i3d.ckpt", i3d_checkpoints.variables())
