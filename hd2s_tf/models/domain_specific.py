@@ -14,7 +14,7 @@ from keras import layers
 
 
 def _initial_priors() -> np.ndarray:
-    """The 16 priors before training, [16, y/x, mean/log sigma]: a grid of nine, rows, columns and the whole image."""
+    """The 16 initial priors, [16, y/x, mean/log sigma]: a grid of nine, rows, columns and the whole image."""
     quarters = (0.25, 0.5, 0.75)
     narrow, wide = -1.5, 0.0
     grid = [((y, narrow), (x, narrow)) for y in quarters for x in quarters]
@@ -75,7 +75,7 @@ class DomainFusion(layers.Layer):
     domain.
 
     It starts as the mean of the maps, from 0 to 1, stretched over `RANGE` logits around zero. A random start has
-    negative weights and little contrast, and short trainings do not leave it.
+    negative weights and little contrast, which short trainings do not overcome.
     """
 
     RANGE = 8.0
