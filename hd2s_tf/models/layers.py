@@ -19,15 +19,15 @@ from hd2s_tf.models.normalization import ENCODER, Normalization, in_four_axes
 
 
 def scaled_width(width: int, multiplier: float) -> int:
-    """A layer's width times the multiplier, rounded to a multiple of eight, which vector units like."""
+    """A layer's width times the multiplier, rounded to a multiple of eight, which suits vector units."""
     return width if multiplier == 1.0 else max(8, 8 * round(width * multiplier / 8))
 
 
 def pad(features: tf.Tensor, amounts: tuple[int, ...], training: bool = False) -> tf.Tensor:
     """Pads every axis between batch and channels by `amounts` zeros on both sides.
 
-    TensorFlow fuses a Pad into the convolution behind it. Where a gradient needs the padded features as well, that
-    fails, and takes every other fusion of the graph with it; so training pads by an operation that is not fused.
+    TensorFlow fuses a Pad into the convolution behind it. If a gradient also needs the padded features, that fails, and
+    every other fusion of the graph with it, so training pads with an operation that is not fused.
     """
     if not any(amounts):
         return features
@@ -40,7 +40,7 @@ def pad(features: tf.Tensor, amounts: tuple[int, ...], training: bool = False) -
 def max_pool(features: tf.Tensor, window: tuple[int, int, int], strides: tuple[int, int, int]) -> tf.Tensor:
     """Max pooling of [B,T,H,W,C] whose odd windows are padded symmetrically.
 
-    Features come from a ReLU, so zeros are as good a padding as minus infinity.
+    Features come from a ReLU, so padding with zeros is as good as with minus infinity.
     """
     padded = pad(features, tuple(side // 2 if side % 2 else 0 for side in window))
     return tf.nn.max_pool3d(padded, window, strides, "VALID")
@@ -49,12 +49,26 @@ def max_pool(features: tf.Tensor, window: tuple[int, int, int], strides: tuple[i
 def max_of_neighbours(features: tf.Tensor) -> tf.Tensor:
     """Max pooling of [B,T,H,W,C] over 3x3x3 positions without strides, first over the image, then over time.
 
-    The gradient of both takes half as long as that of one pooling in three dimensions.
+    Together their gradients take half as long as that of one pooling in three dimensions.
     """
     length, height, width, channels = features.shape[1:]
     pooled = tf.nn.max_pool2d(tf.reshape(features, (-1, height, width, channels)), 3, 1, "SAME")
     rows = tf.reshape(pooled, (-1, length, height * width, channels))
     return tf.reshape(tf.nn.max_pool2d(rows, (3, 1), 1, "SAME"), (-1, length, height, width, channels))
+
+
+class Restorable:
+    """A model with variables as soon as it is made from a config; it comes before `keras.Model` among the bases.
+
+    Whatever copies, loads or revives a model makes it from its config and then assigns the weights. To a model without
+    variables Keras silently assigns none.
+    """
+
+    @classmethod
+    def from_config(cls, config: dict) -> keras.Model:
+        model = super().from_config(config)
+        model.create_variables()
+        return model
 
 
 class Block(layers.Layer):
@@ -67,6 +81,11 @@ class Block(layers.Layer):
     def __init__(self, normalization_settings: Normalization | dict = ENCODER, **kwargs) -> None:
         super().__init__(**kwargs)
         self.normalization_settings = Normalization.revived(normalization_settings)
+
+    @property
+    def _common(self) -> dict:
+        """Arguments of the blocks inside."""
+        return {"normalization_settings": self.normalization_settings, "dtype": self.dtype_policy}
 
     def build(self, *_: tuple) -> None:
         pass
@@ -103,6 +122,8 @@ class ConvolutionUnit(Block):
             "strides": self.strides,
             "padding": "valid" if self._pads else "same",
             "use_bias": normalization.in_convolution,
+            "data_format": "channels_last",
+            "dtype": self.dtype_policy,
             "name": "convolution",
         }
         if depthwise:
@@ -110,7 +131,9 @@ class ConvolutionUnit(Block):
         else:
             kind = {2: Convolution2D, 3: Convolution3D}[len(self.kernel_size)]
             self.convolution = kind(filters, self.kernel_size, kernel_initializer="he_normal", **common)
-        self.normalization = None if normalization.in_convolution else normalization.layer("normalization")
+        self.normalization = None
+        if not normalization.in_convolution:
+            self.normalization = normalization.layer("normalization", self.dtype_policy)
 
     def call(self, features: tf.Tensor, domain: tf.Tensor | None = None, training: bool = False) -> tf.Tensor:
         if self._pads:
@@ -165,10 +188,9 @@ class SeparableConvolution(Block):
         **kwargs,
     ) -> None:
         super().__init__(normalization_settings, **kwargs)
-        settings = self.normalization_settings
         self.filters, self.size, self.stride = filters, size, stride
-        self.spatial = ConvolutionUnit(filters, (1, size, size), (1, stride, stride), settings, name="spatial")
-        self.temporal = ConvolutionUnit(filters, (size, 1, 1), (stride, 1, 1), settings, name="temporal")
+        self.spatial = ConvolutionUnit(filters, (1, size, size), (1, stride, stride), name="spatial", **self._common)
+        self.temporal = ConvolutionUnit(filters, (size, 1, 1), (stride, 1, 1), name="temporal", **self._common)
 
     def call(self, features: tf.Tensor, training: bool = False) -> tf.Tensor:
         return self.temporal(self.spatial(features, training=training), training=training)
@@ -195,18 +217,17 @@ class InceptionBlock(Block):
         **kwargs,
     ) -> None:
         super().__init__(normalization_settings, **kwargs)
-        settings = self.normalization_settings
         self.widths = tuple(tuple(branch) for branch in widths)
         (direct,), (reduction1, branch1), (reduction2, branch2), (pooled,) = self.widths
 
         def point(filters: int, name: str) -> ConvolutionUnit:
-            return ConvolutionUnit(filters, (1, 1, 1), normalization_settings=settings, name=name)
+            return ConvolutionUnit(filters, (1, 1, 1), name=name, **self._common)
 
         self.branch0 = point(direct, "branch0")
         self.reduction1 = point(reduction1, "reduction1")
-        self.branch1 = SeparableConvolution(branch1, 3, normalization_settings=settings, name="branch1")
+        self.branch1 = SeparableConvolution(branch1, 3, name="branch1", **self._common)
         self.reduction2 = point(reduction2, "reduction2")
-        self.branch2 = SeparableConvolution(branch2, 3, normalization_settings=settings, name="branch2")
+        self.branch2 = SeparableConvolution(branch2, 3, name="branch2", **self._common)
         self.branch3 = point(pooled, "branch3")
 
     def call(self, features: tf.Tensor, training: bool = False) -> tf.Tensor:
@@ -227,7 +248,7 @@ class InceptionBlock(Block):
 
 @keras.saving.register_keras_serializable("hd2s")
 class TemporalReduction(Block):
-    """Halves time until it is gone: 3x1x1 convolution units of stride 2 (section 3.1).
+    """Halves time until it is gone: 3x1x1 convolution units of stride 2.
 
     Call with features [B,T,H,W,C], T two to the power of `steps`; returns [B,H,W,C].
     """
@@ -237,16 +258,9 @@ class TemporalReduction(Block):
         self.steps = steps
 
     def build(self, features_shape: tuple) -> None:
-        # As wide as the features, which only now are known.
+        # As wide as the features, which are known only now.
         self.units = [
-            ConvolutionUnit(
-                features_shape[-1],
-                (3, 1, 1),
-                (2, 1, 1),
-                self.normalization_settings,
-                name=f"unit{step}",
-                dtype=self.dtype_policy,
-            )
+            ConvolutionUnit(features_shape[-1], (3, 1, 1), (2, 1, 1), name=f"unit{step}", **self._common)
             for step in range(1, self.steps + 1)
         ]
 

@@ -1,4 +1,4 @@
-"""Batch normalisation: its settings, the layer that a network's data sets share and the one that keeps them apart.
+"""Batch normalisation: its settings, a layer that all data sets share, and one with variables for each of them.
 
 Both layers move the running variance towards the unbiased variance of the batch, as the published network's framework
 does. The shared one uses TensorFlow's fused operation, which takes a third less of a training step than Keras' own.
@@ -38,15 +38,15 @@ class Normalization:
         """Whether the convolution has a bias and no layer follows it."""
         return self.folded and not self.domains
 
-    def layer(self, name: str) -> keras.layers.Layer:
+    def layer(self, name: str, dtype: keras.DTypePolicy) -> keras.layers.Layer:
         """The layer that follows the convolution."""
         if self.domains:
-            return DomainBatchNormalization(self.domains, momentum=self.momentum, epsilon=self.epsilon, name=name)
-        return BatchNormalization(momentum=self.momentum, epsilon=self.epsilon, name=name)
+            return DomainBatchNormalization(self.domains, self.momentum, self.epsilon, name=name, dtype=dtype)
+        return BatchNormalization(self.momentum, self.epsilon, name=name, dtype=dtype)
 
 
 # The published values: of the encoder, the temporal reduction and the decoders' plain convolutions; of depthwise-
-# separable units and domain classifiers; of whatever a domain-specific model keeps apart.
+# separable units and domain classifiers; of the domain-specific layers.
 ENCODER = Normalization(epsilon=1e-3, momentum=0.999)
 UNITS = Normalization(epsilon=1e-5, momentum=0.9)
 DOMAINS = Normalization(epsilon=1e-5, momentum=0.99)
@@ -59,7 +59,7 @@ def in_four_axes(features: tf.Tensor) -> tf.Tensor:
 
 
 class _Statistics(keras.layers.Layer):
-    """What both layers have in common: their variables, and the moments of a batch."""
+    """What both layers share: their variables, and the moments of a batch."""
 
     def __init__(self, momentum: float, epsilon: float, **kwargs) -> None:
         super().__init__(**kwargs)

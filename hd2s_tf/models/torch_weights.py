@@ -1,4 +1,4 @@
-"""Published PyTorch checkpoints into the Keras model, by name.
+"""Converts published PyTorch checkpoints into the Keras model, by name.
 
 Every name in a checkpoint is either the value of one variable or knowingly ignored, and every variable gets a value;
 what is left over on either side is an error that lists the names.
@@ -119,7 +119,7 @@ def _read_torch(path: str) -> dict[str, np.ndarray]:
         ) from error
     try:
         state = torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:  # torch raises many kinds for a damaged file
+    except Exception as error:  # torch raises many kinds of error for a damaged file
         raise BadInputError(f"{path}: not a PyTorch checkpoint of plain tensors: {error}") from error
     state = state.get("state_dict", state) if isinstance(state, dict) else {}
     if not state or not all(isinstance(value, torch.Tensor) for value in state.values()):
@@ -136,7 +136,7 @@ def is_s3d(checkpoint: dict[str, np.ndarray]) -> bool:
 
 
 def convert(checkpoint_path: str | os.PathLike, preset: str, output: str | os.PathLike) -> int:
-    """Converts a checkpoint file into a weight file; that of S3D into an encoder's.
+    """Converts a checkpoint file into a weight file; an S3D checkpoint becomes an encoder's.
 
     Returns:
       The number of variables that were set.
@@ -229,6 +229,15 @@ def _model(model: HD2S) -> Iterator[_Target]:
         if model.priors:
             for domain, name in enumerate(model.domains):
                 yield _Target(model.priors[index].gaussians, domain, f"gaussians{number}__{name.lower()}")
+    yield from _fusion(model)
+    if model.smoothing is not None:
+        for domain, name in enumerate(model.domains):
+            yield _Target(model.smoothing.sigma, domain, f"GL__{name.lower()}.sigma")
+
+
+def _fusion(model: HD2S) -> Iterator[_Target]:
+    if model.fusion is None:
+        return
     if "fusion" in model.own_modules:
         for domain, name in enumerate(model.domains):
             yield _Target(model.fusion.kernel, domain, f"last_block__{name.lower()}.0.weight")
@@ -236,9 +245,6 @@ def _model(model: HD2S) -> Iterator[_Target]:
     else:
         yield _Target(model.fusion.kernel, 0, "last_conv.weight")
         yield _Target(model.fusion.bias, None, "last_conv.bias")
-    if model.smoothing is not None:
-        for domain, name in enumerate(model.domains):
-            yield _Target(model.smoothing.sigma, domain, f"GL__{name.lower()}.sigma")
 
 
 def _encoder(encoder: S3D, which: int, prefix: str) -> Iterator[_Target]:
