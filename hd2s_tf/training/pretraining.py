@@ -13,7 +13,7 @@ from hd2s_tf.data import clips
 from hd2s_tf.data.augmentation import Augmentation
 from hd2s_tf.data.records import Dataset
 from hd2s_tf.errors import BadInputError
-from hd2s_tf.models import i3d_fit, i3d_weights, precision, weight_files
+from hd2s_tf.models import i3d_fit, i3d_weights, weight_files
 from hd2s_tf.models.hd2s import HD2S
 from hd2s_tf.models.i3d_network import I3D
 from hd2s_tf.models.presets import FRAME_SIZE, PRESETS
@@ -24,6 +24,8 @@ from hd2s_tf.training import batches, feature_matching
 _BATCH = 4
 # Share of a data set's videos that is kept out of the fit.
 _KEPT_OUT = 0.1
+# Share of the running statistics that an update keeps: the paper's would lag behind so few updates.
+_MOMENTUM = 0.98
 # The clips that the fit sees vary more than those that it is judged by; stills become slow pans in both.
 _FIT = Augmentation(
     flip=True, zoom=0.5, stretch=0.15, pan=0.25, brightness=0.12, contrast=0.3, saturation=0.4, tempo=0.3
@@ -86,8 +88,7 @@ def make_encoder(
     teacher = I3D(i3d_weights.load_checkpoint(checkpoint).units)
     keras.utils.set_random_seed(options.seed)
     seen, kept_out = _divided(batches.open_splits(tuple(data)), options.seed)
-    with precision.policy(options.precision):
-        working = HD2S.from_preset(preset, weights=None).encoder
+    working = HD2S.from_preset(preset, weights=None, momentum=_MOMENTUM, dtype=options.precision).encoder
     shown = _clips(seen, options.clips, options, _FIT, working.compute_dtype)
     projections = ()
     if working.width_multiplier == 1.0:
