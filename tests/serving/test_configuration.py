@@ -18,7 +18,7 @@ from google.protobuf import descriptor_pb2, descriptor_pool, message_factory, te
 
 from hd2s_tf.errors import BadInputError
 from hd2s_tf.export import saved_model
-from hd2s_tf.serving import configuration
+from hd2s_tf.serving import client, configuration
 from hd2s_tf.serving.connection import Connection
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
@@ -219,6 +219,9 @@ def test_the_server_admits_no_more_than_it_can_do(place):
     # Requests in flight have the client's deadline to finish.
     assert channel["grpc.max_connection_age_grace_ms"] >= 1000 * Connection.deadline
     assert channel["grpc.keepalive_permit_without_calls"] == 1
+    # The client may not ping more often than the server admits.
+    pings = dict(client._OPTIONS)["grpc.keepalive_time_ms"]
+    assert pings >= channel["grpc.http2.min_ping_interval_without_data_ms"]
 
 
 def test_channel_arguments_are_grpcs_own():
