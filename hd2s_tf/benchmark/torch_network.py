@@ -45,6 +45,8 @@ class TorchNetwork:
         ):
             reduced = self._layer(reduction, endpoints[ENDPOINT_OF_LEVEL[level]])
             maps.append(self._conspicuity(network, reduced[:, :, 0]))
+        if model.fusion is None:
+            return maps[0][:, 0]
         kernel, bias = (torch.from_numpy(values.numpy()) for values in (model.fusion.kernel, model.fusion.bias))
         stacked = torch.cat(maps[::-1], 1)
         return torch.sigmoid(torch.einsum("bchw,c->bhw", stacked, kernel[0]) + bias[0])

@@ -16,6 +16,8 @@ _BAD_PATH_ERRNOS = {errno.ENOENT, errno.EACCES, errno.EPERM, errno.ENOTDIR, errn
 # what goes wrong reaches us as an exception.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.setdefault("GRPC_VERBOSITY", "NONE")
+# The tools are TensorFlow programs, whatever other programs of this machine run Keras on.
+os.environ["KERAS_BACKEND"] = "tensorflow"
 # TensorFlow leaves these kernels out on processors without AVX-512, where a training step takes 5 times as long.
 os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
 

@@ -13,11 +13,11 @@ import functools
 import importlib.resources
 
 _FILE = "published.csv"
-# The blocks of tables 1, 2 and 7 that are about a data set, by its normalised name.
+# The blocks of tables 1, 2 and 7 that are about a data set, by its normalised name, and what rows begin with there.
 _METHODS = {
-    "dhf1k": (("7", "DHF1K"), ("1", "DHF1K test")),
-    "hollywood2": (("2", "Hollywood2 test"),),
-    "ucfsports": (("2", "UCF Sports test"),),
+    "dhf1k": (("7", "DHF1K", "HD2S, "), ("1", "DHF1K test", "")),
+    "hollywood2": (("2", "Hollywood2 test", ""),),
+    "ucfsports": (("2", "UCF Sports test", ""),),
 }
 # Splits that a published row may stand beside, as names end in them.
 _SPLITS = ("test", "testing", "validation", "val")
@@ -68,4 +68,8 @@ def find_methods(dataset: str, split: str) -> list[Row]:
     name = "".join(letter for letter in dataset.lower() if letter.isalnum())
     ends = [end for end in _SPLITS if name.endswith(end)]
     name = name.removesuffix(max(ends, key=len)) if ends else name
-    return [row for table, block in _METHODS.get(name, ()) for row in find(table, block)]
+    return [
+        dataclasses.replace(row, name=f"{start}{row.name}")
+        for table, block, start in _METHODS.get(name, ())
+        for row in find(table, block)
+    ]

@@ -27,10 +27,9 @@ class DepthwiseSeparableUnit(Block):
 
     def __init__(self, filters: int, normalization_settings: Normalization | dict = UNITS, **kwargs) -> None:
         super().__init__(normalization_settings, **kwargs)
-        common = {"normalization_settings": self.normalization_settings}
         self.filters = filters
-        self.depthwise = ConvolutionUnit(filters, (3, 3), depthwise=True, name="depthwise", **common)
-        self.pointwise = ConvolutionUnit(filters, (1, 1), name="pointwise", **common)
+        self.depthwise = ConvolutionUnit(filters, (3, 3), depthwise=True, name="depthwise", **self._common)
+        self.pointwise = ConvolutionUnit(filters, (1, 1), name="pointwise", **self._common)
 
     def call(self, features: tf.Tensor, domain: tf.Tensor | None = None, training: bool = False) -> tf.Tensor:
         return self.pointwise(self.depthwise(features, domain, training=training), domain, training=training)
@@ -67,12 +66,14 @@ class ConspicuityNetwork(Block):
         self.units = []
         for number, (width, count) in enumerate(STAGES[level], 1):
             filters, stage = scaled_width(width, width_multiplier), f"stage{number}_unit"
-            plain = {"normalization_settings": self.normalization_settings, "name": f"{stage}1"}
-            self.units.append(ConvolutionUnit(filters, (3, 3), **plain))
+            self.units.append(ConvolutionUnit(filters, (3, 3), name=f"{stage}1", **self._common))
             for unit in range(2, count + 1):
-                self.units.append(DepthwiseSeparableUnit(filters, self.unit_settings, name=f"{stage}{unit}"))
-        self.upsampling = layers.UpSampling2D(2, interpolation="bilinear", name="upsampling")
-        self.to_map = layers.Conv2D(1, 1, name="to_map")
+                self.units.append(
+                    DepthwiseSeparableUnit(filters, self.unit_settings, name=f"{stage}{unit}", dtype=self.dtype_policy)
+                )
+        common = {"data_format": "channels_last", "dtype": self.dtype_policy}
+        self.upsampling = layers.UpSampling2D(2, interpolation="bilinear", name="upsampling", **common)
+        self.to_map = layers.Conv2D(1, 1, name="to_map", **common)
 
     def stages(self) -> Iterator[list[layers.Layer]]:
         """The units of each stage of `STAGES`, from the features to the map."""

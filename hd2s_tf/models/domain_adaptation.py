@@ -63,21 +63,23 @@ class DomainClassifier(Block):
     ) -> None:
         super().__init__(normalization_settings, **kwargs)
         self.level, self.seed = level, seed
-        normalization = self.normalization_settings
+        normalization, dtype = self.normalization_settings, self.dtype_policy
         convolution_widths, dense_widths = CLASSIFIERS[level]
         self.convolutions, self.convolution_normalizations = [], []
         for number, width in enumerate(convolution_widths, 1):
-            self.convolutions.append(layers.Conv2D(width, 1, name=f"convolution{number}"))
-            self.convolution_normalizations.append(normalization.layer(f"convolution{number}_normalization"))
+            name = f"convolution{number}"
+            self.convolutions.append(layers.Conv2D(width, 1, data_format="channels_last", name=name, dtype=dtype))
+            self.convolution_normalizations.append(normalization.layer(f"{name}_normalization", dtype))
         self.denses, self.dense_normalizations, self.dropouts = [], [], []
         for number, width in enumerate(dense_widths, 1):
-            self.denses.append(layers.Dense(width, name=f"dense{number}"))
-            self.dense_normalizations.append(normalization.layer(f"dense{number}_normalization"))
+            name = f"dense{number}"
+            self.denses.append(layers.Dense(width, name=name, dtype=dtype))
+            self.dense_normalizations.append(normalization.layer(f"{name}_normalization", dtype))
             rate = DROPOUT if number > 1 else 0.0
             # Classifiers have at most nine dense layers, and a run's seed moves all of them.
             own_seed = 100 * seed + 10 * level + number
-            self.dropouts.append(layers.Dropout(rate, seed=own_seed, name=f"dense{number}_dropout"))
-        self.to_domains = layers.Dense(2, name="to_domains")
+            self.dropouts.append(layers.Dropout(rate, seed=own_seed, name=f"{name}_dropout", dtype=dtype))
+        self.to_domains = layers.Dense(2, name="to_domains", dtype=dtype)
 
     def call(self, features: tf.Tensor, reversal: tf.Tensor, training: bool = False) -> tf.Tensor:
         features = reverse_gradient(features, reversal)

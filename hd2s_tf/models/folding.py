@@ -13,7 +13,6 @@ import tensorflow as tf
 
 from hd2s_tf.models.hd2s import HD2S
 from hd2s_tf.models.layers import ConvolutionUnit
-from hd2s_tf.models.precision import policy
 
 FLOAT32, BFLOAT16 = "float32", "bfloat16"
 # What "auto" means: the maps of every machine agree, and folding alone makes the network fast.
@@ -40,11 +39,7 @@ def for_inference(model: HD2S, precision: str = "auto") -> HD2S:
         precision = AUTO_PRECISION
     if precision not in (FLOAT32, BFLOAT16):
         raise ValueError(f"precision is {precision!r}: float32, bfloat16 or auto")
-    config = {**model.get_config(), "folded": True}
-    del config["dtype"]
-    with policy(precision):
-        fast = HD2S.from_config(config)
-        fast.create_variables()
+    fast = HD2S.from_config({**model.get_config(), "folded": True, "dtype": precision})
     values = _folded_values(model)
     for variable in fast.variables:
         value = values.get(_key(variable.path))

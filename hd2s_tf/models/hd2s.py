@@ -12,7 +12,7 @@ from hd2s_tf.models import weight_files
 from hd2s_tf.models.conspicuity import ConspicuityNetwork
 from hd2s_tf.models.domain_adaptation import DomainClassifier
 from hd2s_tf.models.domain_specific import DomainFusion, GaussianPriors, GaussianSmoothing
-from hd2s_tf.models.layers import TemporalReduction
+from hd2s_tf.models.layers import Restorable, TemporalReduction
 from hd2s_tf.models.normalization import DOMAINS, ENCODER, UNITS, Normalization
 from hd2s_tf.models.presets import (
     ARGUMENTS,
@@ -29,10 +29,11 @@ from hd2s_tf.models.s3d import S3D, SIZE_DIVISOR, TEMPORAL_STRIDES
 # Conspicuity networks count from 1 (shallow) to 4 (deep) and decode endpoints 2 to 5.
 LEVELS = (1, 2, 3, 4)
 ENDPOINT_OF_LEVEL = {level: f"endpoint{level + 1}" for level in LEVELS}
+COMPUTE_DTYPES = ("float32", "bfloat16")
 
 
 @keras.saving.register_keras_serializable("hd2s")
-class HD2S(keras.Model):
+class HD2S(Restorable, keras.Model):
     """Predicts where people look in a clip's last frame.
 
     Call with a dict of
@@ -47,7 +48,8 @@ class HD2S(keras.Model):
     Args:
       width_multiplier: factor on the width of every layer of encoder and decoders.
       clip_frames: T, 8 or a higher power of two.
-      levels: the conspicuity networks to have, of 1 (shallow) to 4 (deep), in rising order.
+      levels: the conspicuity networks to have, of 1 (shallow) to 4 (deep), in rising order. With a single one the model
+        is a plain encoder and decoder, whose map is the saliency map.
       adaptation: whether to have the domain classifiers behind gradient reversal.
       domains: names of the data sets of a domain-specific model; empty for a model without domains.
       domain_modules: which of `DOMAIN_MODULES` a model with domains has.
@@ -61,6 +63,7 @@ class HD2S(keras.Model):
 
     Raises:
       ValueError: an argument or a clip's size that does not fit; the message says what would.
+      BadInputError: Keras is set to another framework than TensorFlow, or to numbers that the model cannot compute in.
     """
 
     def __init__(
@@ -91,28 +94,49 @@ class HD2S(keras.Model):
         self.recompute = recompute
         self.folded = folded
         self.seed = seed
+        self._check_keras()
         self._check_arguments()
         self.smoothing_sigma = 0.0 if "smoothing" in self.own_modules else smoothing_sigma
 
-        count = len(self.domains)
-        plain = self._settings(ENCODER)
+        count, plain, dtype = len(self.domains), self._settings(ENCODER), self.dtype_policy
         last = ENDPOINT_OF_LEVEL[self.levels[-1]]
-        self.encoder = S3D(width_multiplier, plain, last, recompute, name="encoder")
+        self.encoder = S3D(width_multiplier, plain, last, recompute, name="encoder", dtype=dtype)
         self.temporal_reductions, self.priors, self.classifiers, self.conspicuity_networks = [], [], [], []
         for level in self.levels:
-            steps = int(math.log2(clip_frames // TEMPORAL_STRIDES[ENDPOINT_OF_LEVEL[level]]))
-            self.temporal_reductions.append(TemporalReduction(steps, plain, name=f"temporal_reduction{level}"))
+            self.temporal_reductions.append(
+                TemporalReduction(self._time_steps(level), plain, name=f"temporal_reduction{level}", dtype=dtype)
+            )
             if adaptation:
                 settings = dataclasses.replace(self._settings(UNITS), folded=False)
-                self.classifiers.append(DomainClassifier(level, settings, seed, name=f"domain_classifier{level}"))
+                classifier = DomainClassifier(level, settings, seed, name=f"domain_classifier{level}", dtype=dtype)
+                self.classifiers.append(classifier)
             if "priors" in self.own_modules:
-                self.priors.append(GaussianPriors(count, name=f"priors{level}"))
+                self.priors.append(GaussianPriors(count, name=f"priors{level}", dtype=dtype))
+            settings = self._decoder_settings()
             self.conspicuity_networks.append(
-                ConspicuityNetwork(level, width_multiplier, *self._decoder_settings(), name=f"conspicuity{level}")
+                ConspicuityNetwork(level, width_multiplier, *settings, name=f"conspicuity{level}", dtype=dtype)
             )
-        self.feature_dropout = keras.layers.SpatialDropout2D(dropout, seed=seed, name="feature_dropout")
-        self.fusion = DomainFusion(count if "fusion" in self.own_modules else 1, name="fusion")
-        self.smoothing = GaussianSmoothing(count, name="smoothing") if "smoothing" in self.own_modules else None
+        self.feature_dropout = keras.layers.SpatialDropout2D(
+            dropout, data_format="channels_last", seed=seed, name="feature_dropout", dtype=dtype
+        )
+        self.fusion, self.smoothing = None, None
+        if len(self.levels) > 1:
+            self.fusion = DomainFusion(count if "fusion" in self.own_modules else 1, name="fusion", dtype=dtype)
+        if "smoothing" in self.own_modules:
+            self.smoothing = GaussianSmoothing(count, name="smoothing", dtype=dtype)
+
+    def _time_steps(self, level: int) -> int:
+        """Halvings of time that a level's temporal reduction takes."""
+        return int(math.log2(self.clip_frames // TEMPORAL_STRIDES[ENDPOINT_OF_LEVEL[level]]))
+
+    def _check_keras(self) -> None:
+        if keras.config.backend() != "tensorflow":
+            raise BadInputError(f"Keras runs on {keras.config.backend()}: HD2S needs KERAS_BACKEND=tensorflow")
+        if self.compute_dtype not in COMPUTE_DTYPES:
+            raise BadInputError(
+                f"Keras is set to {self.compute_dtype} (floatx in keras.json, or the dtype policy): HD2S computes in "
+                + " or ".join(COMPUTE_DTYPES)
+            )
 
     def _check_arguments(self) -> None:
         frames = self.clip_frames
@@ -242,9 +266,10 @@ class HD2S(keras.Model):
         return tf.stack(log_probs, 1)
 
     def _fuse(self, maps: list[tf.Tensor], domain: tf.Tensor) -> tf.Tensor:
-        # Deep to shallow, the order of the published fusion's weights.
-        stacked = tf.stack(maps[::-1], -1)
-        saliency_map = tf.sigmoid(self.fusion(stacked, domain))
+        saliency_map = maps[0]
+        if self.fusion is not None:
+            # Deep to shallow, the order of the published fusion's weights.
+            saliency_map = tf.sigmoid(self.fusion(tf.stack(maps[::-1], -1), domain))
         return saliency_map if self.smoothing is None else self.smoothing(saliency_map, domain)
 
     def _domain(self, inputs: dict[str, tf.Tensor]) -> tf.Tensor:
@@ -265,6 +290,17 @@ class HD2S(keras.Model):
             )
         if any(side is None or side % SIZE_DIVISOR or side == 0 for side in size):
             raise ValueError(f"the clip is {size[0]}x{size[1]}: height and width must be multiples of {SIZE_DIVISOR}")
+
+    def export(
+        self, filepath: str, format: str = "tf_saved_model", *, input_signature: Sequence | None = None, **kwargs
+    ) -> None:
+        """Exports as Keras does; without a signature for any number of clips of `FRAME_SIZE`."""
+        if input_signature is None:
+            inputs = {"clip": keras.InputSpec("float32", (None, self.clip_frames, *FRAME_SIZE, 3))}
+            if self.domains:
+                inputs["domain"] = keras.InputSpec("int32", (None,))
+            input_signature = [inputs]
+        super().export(filepath, format, input_signature=input_signature, **kwargs)
 
     def get_config(self) -> dict:
         return {**super().get_config(), **{name: getattr(self, name) for name in ARGUMENTS}}

@@ -57,6 +57,20 @@ def max_of_neighbours(features: tf.Tensor) -> tf.Tensor:
     return tf.reshape(tf.nn.max_pool2d(rows, (3, 1), 1, "SAME"), (-1, length, height, width, channels))
 
 
+class Restorable:
+    """A model that has its variables as soon as it is made of a config; it stands before `keras.Model` among the bases.
+
+    Whatever copies, loads or revives a model makes it of its config and then assigns the weights: to a model without
+    variables Keras assigns none, and says nothing.
+    """
+
+    @classmethod
+    def from_config(cls, config: dict) -> keras.Model:
+        model = super().from_config(config)
+        model.create_variables()
+        return model
+
+
 class Block(layers.Layer):
     """A layer made of others, which are built when it is first called.
 
@@ -67,6 +81,11 @@ class Block(layers.Layer):
     def __init__(self, normalization_settings: Normalization | dict = ENCODER, **kwargs) -> None:
         super().__init__(**kwargs)
         self.normalization_settings = Normalization.revived(normalization_settings)
+
+    @property
+    def _common(self) -> dict:
+        """Arguments of the blocks inside."""
+        return {"normalization_settings": self.normalization_settings, "dtype": self.dtype_policy}
 
     def build(self, *_: tuple) -> None:
         pass
@@ -103,6 +122,8 @@ class ConvolutionUnit(Block):
             "strides": self.strides,
             "padding": "valid" if self._pads else "same",
             "use_bias": normalization.in_convolution,
+            "data_format": "channels_last",
+            "dtype": self.dtype_policy,
             "name": "convolution",
         }
         if depthwise:
@@ -110,7 +131,9 @@ class ConvolutionUnit(Block):
         else:
             kind = {2: Convolution2D, 3: Convolution3D}[len(self.kernel_size)]
             self.convolution = kind(filters, self.kernel_size, kernel_initializer="he_normal", **common)
-        self.normalization = None if normalization.in_convolution else normalization.layer("normalization")
+        self.normalization = None
+        if not normalization.in_convolution:
+            self.normalization = normalization.layer("normalization", self.dtype_policy)
 
     def call(self, features: tf.Tensor, domain: tf.Tensor | None = None, training: bool = False) -> tf.Tensor:
         if self._pads:
@@ -165,10 +188,9 @@ class SeparableConvolution(Block):
         **kwargs,
     ) -> None:
         super().__init__(normalization_settings, **kwargs)
-        settings = self.normalization_settings
         self.filters, self.size, self.stride = filters, size, stride
-        self.spatial = ConvolutionUnit(filters, (1, size, size), (1, stride, stride), settings, name="spatial")
-        self.temporal = ConvolutionUnit(filters, (size, 1, 1), (stride, 1, 1), settings, name="temporal")
+        self.spatial = ConvolutionUnit(filters, (1, size, size), (1, stride, stride), name="spatial", **self._common)
+        self.temporal = ConvolutionUnit(filters, (size, 1, 1), (stride, 1, 1), name="temporal", **self._common)
 
     def call(self, features: tf.Tensor, training: bool = False) -> tf.Tensor:
         return self.temporal(self.spatial(features, training=training), training=training)
@@ -195,18 +217,17 @@ class InceptionBlock(Block):
         **kwargs,
     ) -> None:
         super().__init__(normalization_settings, **kwargs)
-        settings = self.normalization_settings
         self.widths = tuple(tuple(branch) for branch in widths)
         (direct,), (reduction1, branch1), (reduction2, branch2), (pooled,) = self.widths
 
         def point(filters: int, name: str) -> ConvolutionUnit:
-            return ConvolutionUnit(filters, (1, 1, 1), normalization_settings=settings, name=name)
+            return ConvolutionUnit(filters, (1, 1, 1), name=name, **self._common)
 
         self.branch0 = point(direct, "branch0")
         self.reduction1 = point(reduction1, "reduction1")
-        self.branch1 = SeparableConvolution(branch1, 3, normalization_settings=settings, name="branch1")
+        self.branch1 = SeparableConvolution(branch1, 3, name="branch1", **self._common)
         self.reduction2 = point(reduction2, "reduction2")
-        self.branch2 = SeparableConvolution(branch2, 3, normalization_settings=settings, name="branch2")
+        self.branch2 = SeparableConvolution(branch2, 3, name="branch2", **self._common)
         self.branch3 = point(pooled, "branch3")
 
     def call(self, features: tf.Tensor, training: bool = False) -> tf.Tensor:
@@ -239,14 +260,7 @@ class TemporalReduction(Block):
     def build(self, features_shape: tuple) -> None:
         # As wide as the features, which only now are known.
         self.units = [
-            ConvolutionUnit(
-                features_shape[-1],
-                (3, 1, 1),
-                (2, 1, 1),
-                self.normalization_settings,
-                name=f"unit{step}",
-                dtype=self.dtype_policy,
-            )
+            ConvolutionUnit(features_shape[-1], (3, 1, 1), (2, 1, 1), name=f"unit{step}", **self._common)
             for step in range(1, self.steps + 1)
         ]
 

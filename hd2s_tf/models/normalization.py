@@ -38,11 +38,11 @@ class Normalization:
         """Whether the convolution has a bias and no layer follows it."""
         return self.folded and not self.domains
 
-    def layer(self, name: str) -> keras.layers.Layer:
+    def layer(self, name: str, dtype: keras.DTypePolicy) -> keras.layers.Layer:
         """The layer that follows the convolution."""
         if self.domains:
-            return DomainBatchNormalization(self.domains, momentum=self.momentum, epsilon=self.epsilon, name=name)
-        return BatchNormalization(momentum=self.momentum, epsilon=self.epsilon, name=name)
+            return DomainBatchNormalization(self.domains, self.momentum, self.epsilon, name=name, dtype=dtype)
+        return BatchNormalization(self.momentum, self.epsilon, name=name, dtype=dtype)
 
 
 # The published values: of the encoder, the temporal reduction and the decoders' plain convolutions; of depthwise-

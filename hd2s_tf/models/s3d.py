@@ -7,7 +7,15 @@ import keras
 import tensorflow as tf
 from keras import layers
 
-from hd2s_tf.models.layers import Block, ConvolutionUnit, InceptionBlock, SeparableConvolution, max_pool, scaled_width
+from hd2s_tf.models.layers import (
+    Block,
+    ConvolutionUnit,
+    InceptionBlock,
+    Restorable,
+    SeparableConvolution,
+    max_pool,
+    scaled_width,
+)
 from hd2s_tf.models.normalization import ENCODER, Normalization
 from hd2s_tf.models.recomputation import recomputed
 
@@ -59,7 +67,7 @@ SIZE_DIVISOR = max(space for _, space in _strides().values())
 
 
 @keras.saving.register_keras_serializable("hd2s")
-class S3D(Block, keras.Model):
+class S3D(Restorable, Block, keras.Model):
     """The encoder.
 
     Call with clips float32 [B,T,H,W,3] in [-1,1]; returns a dict of the endpoints up to `last`: with a width
@@ -96,7 +104,7 @@ class S3D(Block, keras.Model):
                 break
 
     def _block(self, name: str, kind: str, sizes: Sequence) -> layers.Layer:
-        common = {"normalization_settings": self.normalization_settings, "name": name}
+        common = {"name": name, **self._common}
         if kind == "inception":
             widths = [[scaled_width(width, self.width_multiplier) for width in branch] for branch in sizes]
             return InceptionBlock(widths, **common)
@@ -104,6 +112,10 @@ class S3D(Block, keras.Model):
         if kind == "separable":
             return SeparableConvolution(width, *sizes[1:], **common)
         return ConvolutionUnit(width, (1, 1, 1), **common)
+
+    def create_variables(self) -> None:
+        """Creates all variables by a call on a blank clip, as small as the encoder takes."""
+        self(tf.zeros((1, max(TEMPORAL_STRIDES.values()), SIZE_DIVISOR, SIZE_DIVISOR, 3)))
 
     def call(self, clip: tf.Tensor, training: bool = False) -> dict[str, tf.Tensor]:
         return self._run(LAYERS, clip, training)

@@ -229,6 +229,15 @@ def _model(model: HD2S) -> Iterator[_Target]:
         if model.priors:
             for domain, name in enumerate(model.domains):
                 yield _Target(model.priors[index].gaussians, domain, f"gaussians{number}__{name.lower()}")
+    yield from _fusion(model)
+    if model.smoothing is not None:
+        for domain, name in enumerate(model.domains):
+            yield _Target(model.smoothing.sigma, domain, f"GL__{name.lower()}.sigma")
+
+
+def _fusion(model: HD2S) -> Iterator[_Target]:
+    if model.fusion is None:
+        return
     if "fusion" in model.own_modules:
         for domain, name in enumerate(model.domains):
             yield _Target(model.fusion.kernel, domain, f"last_block__{name.lower()}.0.weight")
@@ -236,9 +245,6 @@ def _model(model: HD2S) -> Iterator[_Target]:
     else:
         yield _Target(model.fusion.kernel, 0, "last_conv.weight")
         yield _Target(model.fusion.bias, None, "last_conv.bias")
-    if model.smoothing is not None:
-        for domain, name in enumerate(model.domains):
-            yield _Target(model.smoothing.sigma, domain, f"GL__{name.lower()}.sigma")
 
 
 def _encoder(encoder: S3D, which: int, prefix: str) -> Iterator[_Target]:

@@ -11,12 +11,11 @@ from collections.abc import Iterator
 import h5py
 import keras
 import numpy as np
-import tensorflow as tf
 
 from hd2s_tf import files
 from hd2s_tf.errors import BadInputError
 from hd2s_tf.models.presets import DEFAULT_PRESET, DOMAIN_MODULES, PRESETS, SHAPING_ARGUMENTS
-from hd2s_tf.models.s3d import S3D, SIZE_DIVISOR
+from hd2s_tf.models.s3d import S3D
 
 SUFFIX = ".weights.h5"
 # In place of a weight file's path: the bundled weights, and none.
@@ -24,6 +23,7 @@ AUTO, RANDOM = "auto", "random"
 _FOLDER = pathlib.Path(__file__).resolve().parents[1] / "weights"
 _SETTINGS = "hd2s_settings"
 _ENCODER = "encoder"
+_FUSION = "fusion/vars/0"
 
 
 def save(model: keras.Model, path: str | os.PathLike) -> None:
@@ -67,7 +67,18 @@ def load(model: keras.Model, path: str | os.PathLike) -> None:
     if saved.get("part") == _ENCODER:
         raise BadInputError(f"{path}: the weights of an encoder alone, not of a whole model")
     with _local_file(path) as local:
+        _refuse_fusion_of_one(model, path, local)
         _read(model, path, local)
+
+
+def _refuse_fusion_of_one(model: keras.Model, path: str | os.PathLike, local: str) -> None:
+    if len(model.levels) > 1:
+        return
+    with h5py.File(local, "r") as file:
+        if _FUSION in file:
+            raise BadInputError(
+                f"{path}: an earlier version's model of one level, whose map passed a second sigmoid: train it again"
+            )
 
 
 def _read(part: keras.Model, path: str | os.PathLike, local: str) -> None:
@@ -100,7 +111,7 @@ def load_encoder(model: keras.Model, path: str | os.PathLike) -> None:
         )
     with _local_file(path) as local:
         whole = S3D(model.width_multiplier, model.encoder.normalization_settings, name="encoder")
-        whole(tf.zeros((1, model.clip_frames, SIZE_DIVISOR, SIZE_DIVISOR, 3)))
+        whole.create_variables()
         _read(whole, path, local)
     values = {variable.path.split("encoder/", 1)[1]: variable for variable in whole.variables}
     for variable in model.encoder.variables:

@@ -5,7 +5,6 @@ import ml_collections
 import tensorflow as tf
 
 from hd2s_tf.errors import BadInputError
-from hd2s_tf.models import precision
 from hd2s_tf.models.hd2s import HD2S
 from hd2s_tf.training import settings
 from hd2s_tf.training.objectives import Adaptation, Objective, Supervised
@@ -47,8 +46,8 @@ def create_model(config: ml_collections.ConfigDict) -> HD2S:
       BadInputError: arguments that `HD2S` does not take.
     """
     try:
-        with precision.policy(config.run.precision):
-            return HD2S.from_preset(config.model.preset, weights=None, seed=config.seed, **settings.overrides(config))
+        arguments = {"seed": config.seed, "dtype": config.run.precision, **settings.overrides(config)}
+        return HD2S.from_preset(config.model.preset, weights=None, **arguments)
     except ValueError as error:
         raise BadInputError(f"model: {error}") from error
 

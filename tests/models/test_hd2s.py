@@ -1,3 +1,10 @@
+import copy
+import os
+import pickle
+import subprocess
+import sys
+
+import keras
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -126,6 +133,14 @@ def test_any_subset_of_the_conspicuity_networks(levels):
     assert model({"clip": _clip(1, 16, 32, 32)})["conspicuity_maps"].shape == (1, len(levels), 32, 32)
 
 
+@pytest.mark.parametrize("arguments", [{}, {"domains": ("a", "b"), "domain_modules": ("normalization", "fusion")}])
+def test_one_level_alone_is_a_plain_encoder_and_decoder(arguments):
+    model = HD2S(NARROW, levels=(1,), **arguments)
+    outputs = model({"clip": _clip(1, 16, 32, 32), "domain": tf.constant([1])})
+    np.testing.assert_array_equal(outputs["saliency_map"], outputs["conspicuity_maps"][:, 0])
+    assert not any("fusion" in variable.path for variable in model.variables)
+
+
 def test_fusion_weighs_the_maps_from_deep_to_shallow():
     model = HD2S(NARROW)
     inputs = {"clip": _clip(1, 16, 32, 32)}
@@ -146,9 +161,102 @@ def test_presets_have_the_papers_size(preset, millions):
 
 
 def test_config_round_trip():
-    model = HD2S(NARROW, levels=(1, 4), domains=("a", "b"), domain_modules=("priors",), momentum=0.9, dropout=0.1)
+    arguments = {"levels": (1,), "domains": ("a", "b"), "domain_modules": ("priors",), "momentum": 0.9, "seed": 3}
+    model = HD2S(NARROW, dropout=0.1, **arguments)
     revived = HD2S.from_config(model.get_config())
     assert revived.get_config() == model.get_config()
+
+
+def _saved_and_loaded(model, folder):
+    model.save(folder / "model.keras")
+    return keras.models.load_model(folder / "model.keras")
+
+
+def _cloned(model, _):
+    clone = keras.models.clone_model(model)
+    clone.set_weights(model.get_weights())
+    return clone
+
+
+COPIES = {
+    "save": _saved_and_loaded,
+    "clone": _cloned,
+    "deepcopy": lambda model, _: copy.deepcopy(model),
+    "pickle": lambda model, _: pickle.loads(pickle.dumps(model)),
+}
+
+
+@pytest.fixture(scope="module", params=PRESETS)
+def preset_with_weights(request):
+    """A narrow model of each preset, computing in mixed precision, its inputs and its maps."""
+    keras.utils.set_random_seed(1)
+    model = HD2S.from_preset(
+        request.param, weights=None, width_multiplier=0.0625, levels=(1, 2), dtype="mixed_bfloat16"
+    )
+    generator = np.random.default_rng(0)
+    for variable in model.variables:
+        if variable.path.endswith(("moving_variance", "gamma")):
+            variable.assign(generator.uniform(0.8, 1.6, variable.shape))
+        elif variable.path.endswith(("moving_mean", "beta")):
+            variable.assign(generator.normal(0, 0.3, variable.shape))
+    inputs = {"clip": _clip(1, 16, 128, 192)}
+    if model.domains:
+        inputs["domain"] = tf.constant([1])
+    outputs = model(inputs)
+    assert np.ptp(outputs["saliency_map"]) > 0.01
+    return model, inputs, outputs
+
+
+@pytest.mark.parametrize("way", COPIES)
+def test_keras_copies_answer_the_same_in_the_same_precision(preset_with_weights, way, tmp_path):
+    model, inputs, outputs = preset_with_weights
+    revived = COPIES[way](model, tmp_path)
+    assert revived.dtype_policy == model.dtype_policy
+    assert revived.encoder.blocks["conv_1a"].spatial.convolution.compute_dtype == "bfloat16"
+    for name, values in revived(inputs).items():
+        np.testing.assert_array_equal(values, outputs[name])
+
+
+def test_keras_exports_answer_the_same(preset_with_weights, tmp_path):
+    model, inputs, outputs = preset_with_weights
+    model.export(tmp_path / "exported", verbose=False)
+    loaded = tf.saved_model.load(tmp_path / "exported")
+    exported = loaded.serve(inputs)
+    assert set(exported) == set(outputs)
+    for name, values in exported.items():
+        np.testing.assert_allclose(values, outputs[name], atol=0.1 * np.ptp(outputs[name]))
+
+
+def test_an_encoder_alone_is_revived_with_its_weights():
+    encoder = HD2S(0.0625, levels=(1,)).encoder
+    expected = encoder(_clip(1, 8, 32, 32))["endpoint2"]
+    np.testing.assert_array_equal(copy.deepcopy(encoder)(_clip(1, 8, 32, 32))["endpoint2"], expected)
+
+
+def test_keras_set_to_channels_first_changes_nothing():
+    inputs = {"clip": _clip(1, 16, 32, 32)}
+    expected = HD2S.from_preset("hd2s_tiny")(inputs)["saliency_map"]
+    keras.config.set_image_data_format("channels_first")
+    try:
+        found = HD2S.from_preset("hd2s_tiny")(inputs)["saliency_map"]
+    finally:
+        keras.config.set_image_data_format("channels_last")
+    np.testing.assert_array_equal(found, expected)
+
+
+@pytest.mark.parametrize("dtype", ["float16", "float64"])
+def test_numbers_that_the_network_cannot_compute_in_are_refused(dtype):
+    with pytest.raises(BadInputError, match=f"set to {dtype} .* float32 or bfloat16"):
+        HD2S.from_preset("hd2s_tiny", dtype=dtype)
+
+
+def test_keras_on_another_framework_is_refused():
+    pytest.importorskip("torch")
+    program = "from hd2s_tf import HD2S; HD2S()"
+    ended = subprocess.run(
+        [sys.executable, "-c", program], env={**os.environ, "KERAS_BACKEND": "torch"}, capture_output=True, text=True
+    )
+    assert "BadInputError: Keras runs on torch: HD2S needs KERAS_BACKEND=tensorflow" in ended.stderr
 
 
 def test_unknown_preset_lists_the_presets():

@@ -65,6 +65,17 @@ def test_weights_of_another_model_are_refused(saved, arguments):
         weight_files.load(_model(**arguments), saved[1])
 
 
+def test_a_fusion_of_one_map_is_refused(tmp_path):
+    model = _model(levels=(1,))
+    path = tmp_path / "level1.weights.h5"
+    weight_files.save(model, path)
+    weight_files.load(model, path)
+    with h5py.File(path, "a") as file:
+        file["fusion/vars/0"] = np.ones((1, 1))
+    with pytest.raises(BadInputError, match="level1.weights.h5: an earlier version's model of one level"):
+        weight_files.load(model, path)
+
+
 def test_weights_that_are_not_finite_are_refused(other, tmp_path):
     other.fusion.kernel.assign([[1.0, np.nan, 1.0, 1.0]])
     path = tmp_path / "nan.weights.h5"

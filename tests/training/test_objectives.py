@@ -19,7 +19,7 @@ EXAMPLES = 5
 @pytest.fixture(scope="module")
 def model() -> HD2S:
     keras.utils.set_random_seed(3)
-    model = HD2S(width_multiplier=0.0625, levels=(1,), adaptation=True)
+    model = HD2S(width_multiplier=0.0625, levels=(1, 2), adaptation=True)
     model.create_variables()
     for classifier in model.classifiers:
         for dropout in classifier.dropouts:
