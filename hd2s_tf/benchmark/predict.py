@@ -21,7 +21,7 @@ _VIDEO_FRAMES, _VIDEO_SIZE = 600, (360, 640)
 
 
 def run() -> dict:
-    """Every preset and precision, and the other runtimes; each in a process of its own, matrix products included.
+    """Measures every preset, precision and other runtime, each in a process of its own with its matrix products.
 
     bfloat16 is left out where it is computed in software.
     """

@@ -37,10 +37,10 @@ _FLOAT32_WINDOW = CLIP_FRAMES * FRAME_SIZE[0] * FRAME_SIZE[1] * 3 * 4
 
 
 def run(seconds: float = _SECONDS) -> dict[str, dict]:
-    """All numbers of clients, one after the other, against one server, and local prediction.
+    """Measures all numbers of clients, one after the other, against one server, and local prediction.
 
     Args:
-      seconds: that each number of clients asks.
+      seconds: how long each number of clients sends requests.
     """
     return measure.alone(measured, {}, _FRAMES, CLIENTS, seconds)["results"]
 

@@ -1,4 +1,4 @@
-"""The flags of the layout `gaze`: how gaze was recorded, and what becomes of it."""
+"""Flags of the layout `gaze`: how gaze was recorded and how it is used."""
 
 from absl import flags
 

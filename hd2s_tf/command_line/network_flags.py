@@ -1,4 +1,4 @@
-"""Flags of the network and how it predicts, of which each tool defines those that it needs."""
+"""Flags of the network and of prediction; each tool defines those that it needs."""
 
 from absl import flags
 

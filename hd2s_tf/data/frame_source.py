@@ -22,7 +22,7 @@ class FrameSource:
       path: where the frames come from.
       size: (height, width) in pixels of every frame.
       frame_rate: frames a second; 25 where the source has none.
-      frame_count: how many frames there probably are, to show progress; what a video's header claims, 0 for nothing.
+      frame_count: the probable number of frames, to show progress: what a video's header claims, 0 if nothing.
       codec: FFmpeg's name of a video's codec, an animation's format; empty for images.
       rotation: degrees clockwise by which a video's stored frames are turned for showing.
       image_paths: the image files in order; empty where one file holds all frames.

@@ -28,7 +28,7 @@ _LOSSY_WEBP = b"VP8 "
 _ORIENTATION_TAG = 0x0112
 # Of TIFF pages: the tag that tells previews from pictures.
 _KIND_TAG, _PREVIEW = 254, 1
-# Shorter pages are shown so long, as browsers do.
+# Shorter pages are shown for this long, as in browsers.
 _SHORTEST_PAGE, _PAGE_WITHOUT_TIME = 0.011, 0.1
 
 

@@ -1,4 +1,4 @@
-"""Ground truth of a video's frames as a data set holds it: preparation and evaluation both read it here."""
+"""Ground truth of a video's frames as a data set holds it, for preparation and evaluation alike."""
 
 import abc
 import dataclasses
@@ -11,7 +11,7 @@ from hd2s_tf import files
 from hd2s_tf.data import fixations, images
 from hd2s_tf.errors import BadInputError
 
-# A map may be that much wider or narrower than its frame before it is taken for another one's.
+# A map that is wider or narrower than its frame by more than this belongs to another frame.
 _ASPECT_TOLERANCE = 0.05
 
 
@@ -87,7 +87,7 @@ class Labels(abc.ABC):
 
     @abc.abstractmethod
     def fingerprint(self) -> object:
-        """What the labels are made of, as JSON values; another result where they have changed."""
+        """Identifies the labels as JSON values, which change when the labels do."""
 
 
 @dataclasses.dataclass(frozen=True)

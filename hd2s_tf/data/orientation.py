@@ -1,4 +1,4 @@
-"""How stored pixels are turned for showing: the eight orientations of EXIF and of a video's display matrix."""
+"""The orientation of stored pixels: the eight of EXIF, and a video's display matrix."""
 
 import dataclasses
 import struct

@@ -38,7 +38,7 @@ _STILL_BRANDS = frozenset({"avif", "heic", "heix", "heim", "heis", "mif1"})
 _MATRICES = frozenset({1, 4, 5, 6, 7, 9, 10})
 _BT601, _BT709, _HD_LINES = 5, 1, 720
 _LIMITED_RANGE, _FULL_RANGE = 1, 2
-# A pixel is taken for square when a file claims it is more oblong than that.
+# Pixels that a file claims to be more oblong than this are taken for square.
 _MOST_OBLONG = 10
 # Frames that wait for one before them whose packet came later.
 _WAITING_FRAMES = 4
@@ -447,7 +447,7 @@ class VideoWriter:
 
         Args:
           frame: uint8 RGB [H,W,3].
-          start: when it is shown, in seconds, later than the one before; None for behind that.
+          start: when it is shown, in seconds, later than the one before; None for right after it.
           duration: how long, in seconds, where no other frame follows; None for what the frame rate says.
 
         Raises:

@@ -1,4 +1,4 @@
-"""From maps and ground truth to a folder of scores."""
+"""Scores maps against ground truth and writes a folder of results."""
 
 import dataclasses
 from collections.abc import Sequence
@@ -77,8 +77,8 @@ def evaluate(
 ) -> Evaluation:
     """Scores predictions of a split and writes metrics.json, per_video.csv, per_frame.csv.gz and report.html.
 
-    An interrupted evaluation with the same settings resumes with the videos that are missing. With a submission, where
-    there are videos without ground truth, only those are predicted and nothing is scored.
+    An interrupted evaluation with the same settings resumes with the missing videos. With a submission, where there are
+    videos without ground truth, only those are predicted and nothing is scored.
 
     Raises:
       BadInputError: predictions, data or settings that cannot be used.
@@ -122,7 +122,7 @@ def evaluate(
 
 
 def _summarise(subject: Subject, results: dict[str, VideoResult], allow_missing: bool) -> Evaluation:
-    """The evaluation, once what could not be scored is refused or warned of."""
+    """Summarises the results, after refusing or warning of what could not be scored."""
     problems = [problem for result in results.values() for problem in result.problems]
     problems += [f"{name}: no frame has fixations" for name, result in results.items() if result.blind]
     if problems and not allow_missing:
@@ -149,7 +149,7 @@ def _protocol(request: Request, data_dir: str, split: str) -> protocol.Protocol:
 
 
 def _division(request: Request) -> str | None:
-    """How observers are divided to predict each other; None where something else predicts."""
+    """How observers are divided into predictors and predicted; None for any other predictor."""
     name = request.target.removeprefix(BASELINE_PREFIX)
     is_baseline = request.target.startswith(BASELINE_PREFIX) and not request.predictions_dir
     return name if is_baseline and name in between_observers.DIVISIONS else None

@@ -1,4 +1,4 @@
-"""Ground truth to score against: prepared data, or a data set as it lies on disk at its full size."""
+"""Ground truth to score against: prepared data, or a data set's own files at their full size."""
 
 import dataclasses
 import os
@@ -129,7 +129,7 @@ def is_prepared(data_dir: str | os.PathLike, split: str) -> bool:
 
 
 def dataset_name(data_dir: str | os.PathLike, split: str) -> str:
-    """What a data set is called: by whoever prepared it, or by its folder."""
+    """The name of a data set: the one it was prepared under, else its folder's."""
     if is_prepared(data_dir, split):
         return records.load_dataset(data_dir, layouts.split_named(split)).name
     return os.fspath(data_dir).rstrip("/").rsplit("/", 1)[-1]

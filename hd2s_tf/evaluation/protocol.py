@@ -1,4 +1,4 @@
-"""From a predicted map to the scores of a frame, every choice written down.
+"""How a predicted map is scored against a frame's ground truth, with every choice written down.
 
 There are two protocols. `videos` is this project's own: a prediction is resized to the ground truth's size (pixel areas
 averaged where it shrinks, bilinear where it grows) and then rounded to 8 bits; shuffled AUC draws its other fixations
@@ -37,13 +37,13 @@ class Protocol:
       name: of the protocol.
       resize: how a prediction is brought to the ground truth's size.
       round_to_8_bits: whether predictions are rounded to integers of 0..255.
-      round_before_resizing: whether that happens to the map as a file holds it, and not again behind the resizing.
+      round_before_resizing: whether the map is rounded as a file holds it, and not again after it is resized.
       ties: how AUC-Judd treats equal values; see `metrics.auc_judd`.
       others_from_all_frames: whether shuffled AUC's other frames are drawn from all frames, or those of other videos.
       headline: which mean is the set's score.
       splits: draws over which shuffled AUC is averaged.
       other_frames: frames whose fixations shuffled AUC is measured against.
-      pool_frames: at most so many frames of other videos they are drawn from.
+      pool_frames: the most frames of other videos to draw them from.
       seed: of all draws.
       every: only every n-th frame of a video is scored.
     """
@@ -147,7 +147,7 @@ class ScoredFrame:
 
 @dataclasses.dataclass(frozen=True)
 class Metric:
-    """A metric as everything that computes or shows it knows it.
+    """A metric: how it is named, shown and computed.
 
     Attributes:
       name: in files.

@@ -17,7 +17,7 @@ from hd2s_tf.evaluation.protocol import METRICS
 from hd2s_tf.evaluation.results import Evaluation, Subject
 
 _TILE_WIDTH = 190
-# By this metric frames are called good or bad; these are told of each.
+# The metric that ranks frames, and those that are shown for each.
 _RANKED_BY, _TOLD = "cc", ("cc", "nss", "auc_judd")
 _EXAMPLES = 4
 _STYLE = """
@@ -79,7 +79,7 @@ def choose(evaluation: Evaluation) -> list[Choice]:
     choices = []
     for group, distance in groups.items():
         ranked = sorted(frames, key=lambda frame, distance=distance: distance(frame[1][_RANKED_BY]))
-        # A video's first frame in the ranking stands for it; its others follow after those of all videos.
+        # Each video's first frame in the ranking comes first; the other frames follow after those of all videos.
         seen: dict[str, int] = {}
         order = []
         for name, row in ranked:
@@ -91,7 +91,7 @@ def choose(evaluation: Evaluation) -> list[Choice]:
 
 
 def draw_examples(choices: Sequence[Choice], videos: Sequence[ScoredVideo], predictor: Predictor) -> list[Example]:
-    """Predicts the chosen frames once more, with all maps, and draws them."""
+    """Predicts the chosen frames again, with all maps, and draws them."""
     examples = []
     by_name = {scored.name: scored for scored in videos}
     for choice in tqdm.tqdm(choices, unit="frame", desc="examples", delay=BAR_DELAY):

@@ -1,4 +1,4 @@
-"""What an evaluation finds: of a frame, of a video, of a whole set."""
+"""The results of an evaluation: of a frame, of a video, of a whole set."""
 
 import dataclasses
 import functools
@@ -13,7 +13,7 @@ PREDICTION, GROUND_TRUTH = "prediction", "ground truth"
 
 @dataclasses.dataclass(frozen=True)
 class FrameResult:
-    """What became of a frame; nothing at all if it was not to be scored.
+    """The outcome of scoring a frame; empty if it was not to be scored.
 
     Attributes:
       scores: of every metric, and its name as "frame".

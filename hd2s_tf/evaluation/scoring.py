@@ -20,9 +20,9 @@ from hd2s_tf.evaluation.protocol import OtherFixations, Protocol
 from hd2s_tf.evaluation.results import GROUND_TRUTH, PREDICTION, FrameResult, VideoResult
 from hd2s_tf.evaluation.submission import Submission
 
-# Frames that may wait to be scored while others are predicted.
+# The most frames that wait to be scored while others are predicted.
 _PENDING_FRAMES = 64
-# A prediction may be that much wider or narrower than its ground truth before it is taken for another one's.
+# A prediction that is wider or narrower than its ground truth by more than this belongs to another frame.
 _ASPECT_TOLERANCE = 0.1
 
 
@@ -78,7 +78,7 @@ class Scorer:
         return self._results
 
     def _resume(self, scored: ScoredVideo) -> bool:
-        """Takes over what an interrupted evaluation has found of a video; whether there is something."""
+        """Takes over an interrupted evaluation's result of a video; returns whether there is one."""
         done = self.progress.read(scored.name)
         if done is None or (self.submission is not None and not self.submission.has(scored)):
             return False
@@ -108,7 +108,7 @@ class Scorer:
         self._pending.append(_Pending(scored.name, None))
 
     def _collect(self) -> None:
-        """Takes in the oldest frame, or stores the result of the oldest video."""
+        """Adds the oldest frame's result, or stores the oldest video's."""
         name, work = self._pending.popleft()
         if work is None:
             self.progress.write(name, self._results[name])
@@ -139,7 +139,7 @@ class Scorer:
 
 
 def _problem(saliency_map: np.ndarray, truth: FrameTruth, predicted: PredictedFrame) -> str:
-    """Why a map cannot be scored; empty if it can."""
+    """Says why a map cannot be scored; empty if it can."""
     if predicted.saliency_map is not None and not np.isfinite(predicted.saliency_map).all():
         return "the map has values that are not finite"
     (height, width), (true_height, true_width) = saliency_map.shape, truth.saliency_map.shape

@@ -23,11 +23,11 @@ class Submission:
         self._counts: dict[str, int] = {}
 
     def expect(self, scored: ScoredVideo, frame_count: int) -> None:
-        """Says how many frames a video has; before, what its header claims is believed."""
+        """Sets how many frames a video has; until then its header is believed."""
         self._counts[scored.name] = frame_count
 
     def write(self, scored: ScoredVideo, index: int, predicted: PredictedFrame) -> None:
-        """Writes the map of a frame, 8-bit and of the frame's size; not one that is not finite."""
+        """Writes a frame's map, 8-bit and of the frame's size, unless it is not finite."""
         if np.isfinite(predicted.saliency_map).all():
             files.make_folder(files.join(self.folder, scored.name))
             path = files.join(self.folder, scored.name, f"{scored.frame_name(index)}.png")

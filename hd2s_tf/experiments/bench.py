@@ -1,4 +1,4 @@
-"""Trains and tests what tables need, and writes them."""
+"""Trains and tests the arms of the paper's tables and writes the tables."""
 
 import json
 import math
@@ -26,8 +26,8 @@ def run(
 ) -> Iterator[str]:
     """Trains and tests every arm of a table and writes it as CSV and PNG.
 
-    What is there already, whole, is not done again; an interrupted training resumes. Several processes may share a work
-    directory if each has seeds of its own.
+    Finished work is not repeated, and an interrupted training resumes. Several processes may share a work directory if
+    their seeds differ.
 
     Args:
       name: of a table (`matrices.TABLES`), "figures" for the paper's figures 5 and 6, or "all".
@@ -76,7 +76,7 @@ class _Bench:
         return [tables.Result(row, *_scores(tests[row])) for row in matrix.rows]
 
     def weights(self, training: Training, seed: int) -> str:
-        """A training's best weights by its validation, or its last ones without any; it is done if it was not."""
+        """A training's best weights by its validation, else its last ones; runs the training unless it is finished."""
         folder = self._folder(training, seed)
         config = recipe(self._config, training, seed, self._data_root)
         if training.start:
@@ -92,7 +92,7 @@ class _Bench:
         return files.join(folder, loop.BEST) if config.data.validation else last
 
     def _test(self, row: Row, seed: int) -> dict:
-        """What metrics.json holds of a row's test, which is done if it was not."""
+        """A row's test as metrics.json holds it; runs the test unless it is finished."""
         folder = files.join(self._folder(row.training, seed), _TESTS, row.domain)
         path = files.join(folder, METRICS_FILE)
         # All arms are tested on the same frames, by the same protocol.

@@ -1,4 +1,4 @@
-"""What came out of a table's arms, as text and as CSV, beside the paper's values where they are comparable."""
+"""The results of a table's arms as text and as CSV, beside the paper's values where they are comparable."""
 
 import csv
 import dataclasses

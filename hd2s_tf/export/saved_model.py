@@ -4,12 +4,15 @@ Signatures:
   serving_default: clip uint8 [B,T,H,W,3] -> saliency_map float32 [B,H,W], as the network gives it.
   predict_conspicuity: the same, and conspicuity_maps float32 [B,L,H,W].
   predict_frames: frames string [1,N], JPEG or PNG of any size, and skip int32 [1] -> saliency_map float32
-    [1,N-skip,H,W] in 0..255 and saliency_png string [1,N-skip], smoothed and scaled. The first `skip` frames are
-    context only, so that chunks of a video that overlap by T-1 frames give each frame's map once.
+    [1,N-skip,H,W] in 0..255, smoothed and scaled, and the same as 8-bit PNG, saliency_png_bytes string [1,N-skip], for
+    clients of REST, to whom 24,576 numbers a map are too many. The first `skip` frames are context only, so that chunks
+    of a video that overlap by T-1 frames give each frame's map once.
   describe: request int32 [B], whatever its values -> model_info string [B], JSON: what model this is.
 Domain-specific models also take domain int32 [B], or [1] for `predict_frames`.
 
 A small model's weights are constants of the graphs as well, see `folding.with_constant_weights`.
+
+Requests that do not fit get INVALID_ARGUMENT; see `hd2s_tf.export.endpoints` and, for limits on pictures, `pictures`.
 
 Batching joins requests along their first axis, which a video does not share with another: a version has either
 batching parameters or `predict_frames`.
@@ -21,33 +24,33 @@ import pathlib
 import shutil
 import tempfile
 import uuid
-from collections.abc import Callable
+from collections.abc import Sequence
 
 import keras
 import numpy as np
 import tensorflow as tf
-from tensorflow.core.framework import tensor_shape_pb2
-from tensorflow.core.protobuf import meta_graph_pb2, saved_model_pb2
+from tensorflow.core.framework import tensor_pb2
+from tensorflow.core.protobuf import saved_model_pb2
 from tensorflow_serving.apis import model_pb2, predict_pb2, prediction_log_pb2
 
 from hd2s_tf import files
-from hd2s_tf.data import preprocessing
 from hd2s_tf.errors import BadInputError
-from hd2s_tf.export.streamed_windows import StreamedWindows
-from hd2s_tf.inference import postprocessing
-from hd2s_tf.inference.graph import MapGraph
+from hd2s_tf.export.endpoints import Endpoints
+from hd2s_tf.export.pictures import Limits
 from hd2s_tf.models import folding
 from hd2s_tf.models.hd2s import HD2S
-from hd2s_tf.models.presets import FRAME_SIZE
+from hd2s_tf.models.presets import CLIP_FRAMES, FRAME_SIZE
 from hd2s_tf.serving import signatures
 from hd2s_tf.serving.signatures import ModelInfo
 
+# Batches are filled up to one of these, so that few shapes are compiled.
+ALLOWED_BATCH_SIZES = (1, 2, 4, 8, 16)
 # TensorFlow Serving's BatchingParameters in text form.
-BATCHING_PARAMETERS = """\
-max_batch_size { value: 16 }
-batch_timeout_micros { value: 5000 }
-max_enqueued_batches { value: 64 }
-allowed_batch_sizes: [1, 2, 4, 8, 16]
+BATCHING_PARAMETERS = f"""\
+max_batch_size {{ value: {ALLOWED_BATCH_SIZES[-1]} }}
+batch_timeout_micros {{ value: 5000 }}
+max_enqueued_batches {{ value: 64 }}
+allowed_batch_sizes: {list(ALLOWED_BATCH_SIZES)}
 """
 
 
@@ -59,6 +62,7 @@ def export(
     precision: str = "auto",
     batching: bool = False,
     weights_sha256: str | None = None,
+    limits: Limits = Limits(),
 ) -> str:
     """Writes `<output_dir>/<version>`, which appears whole or not at all.
 
@@ -70,6 +74,7 @@ def export(
       precision: see `folding.for_inference`.
       batching: whether to write batching parameters, for many clients that send clips, and no `predict_frames`.
       weights_sha256: of the weights, for the description.
+      limits: what a request may ask of a server.
 
     Returns:
       The version's folder.
@@ -89,70 +94,20 @@ def export(
         local = pathlib.Path(temporary) / "model"
         archive = keras.export.ExportArchive()
         archive.track(fast)
-        for name, (function, specifications) in endpoints(fast, description).items():
-            if not (batching and name == signatures.PREDICT_FRAMES):
-                archive.add_endpoint(name, function, input_signature=specifications)
+        endpoints = Endpoints(fast, description, limits)
+        names = [name for name in signatures.SIGNATURES if not (batching and name == signatures.PREDICT_FRAMES)]
+        for name in names:
+            function, declared = endpoints.function(name)
+            archive.add_endpoint(name, function, input_signature=declared)
         archive.write_out(str(local), verbose=False)
-        definitions = _definitions(local)
-        _write_warmup(local, fast, definitions)
+        specifications = {name: endpoints.specifications[name] for name in names}
+        _write_warmup(local, specifications, ALLOWED_BATCH_SIZES if batching else (1,))
         if batching:
             (local / signatures.BATCHING).write_text(BATCHING_PARAMETERS)
-        table = {name: _table(signature) for name, signature in definitions.items()}
+        table = _table(local, specifications)
         (local / signatures.MODEL_INFO).write_text(json.dumps({**description, "signatures": table}, indent=2) + "\n")
         _publish(local, folder)
     return folder
-
-
-def endpoints(model: HD2S, description: dict) -> dict[str, tuple[Callable, list[tf.TensorSpec]]]:
-    """The signatures' functions and input specifications.
-
-    Args:
-      model: made for inference.
-      description: what `describe` answers.
-    """
-    height, width = FRAME_SIZE
-    clip = tf.TensorSpec((None, model.clip_frames, height, width, 3), tf.uint8, name=signatures.CLIP)
-    frames = tf.TensorSpec((1, None), tf.string, name=signatures.FRAMES)
-    skip = tf.TensorSpec((1,), tf.int32, name=signatures.SKIP)
-    request = tf.TensorSpec((None,), tf.int32, name=signatures.REQUEST)
-    answer = json.dumps(description)
-    graph = MapGraph(model)
-    streamed = StreamedWindows(graph, FRAME_SIZE)
-
-    def conspicuity(clip: tf.Tensor, domain: tf.Tensor | None = None) -> dict[str, tf.Tensor]:
-        domains = tf.zeros([tf.shape(clip)[0]], tf.int32) if domain is None else domain
-        saliency_maps, conspicuity_maps = graph.maps(clip, domains)
-        return {signatures.SALIENCY_MAP: saliency_maps, signatures.CONSPICUITY_MAPS: conspicuity_maps}
-
-    def clips(clip: tf.Tensor, domain: tf.Tensor | None = None) -> dict[str, tf.Tensor]:
-        return {signatures.SALIENCY_MAP: conspicuity(clip, domain)[signatures.SALIENCY_MAP]}
-
-    def video(frames: tf.Tensor, skip: tf.Tensor, domain: tf.Tensor | None = None) -> dict[str, tf.Tensor]:
-        images = tf.map_fn(_decoded, frames[0], fn_output_signature=tf.TensorSpec((height, width, 3), tf.uint8))
-        maps = streamed.maps(images, skip[0], tf.constant(0) if domain is None else domain[0])
-        maps = postprocessing.finish(maps, model.smoothing_sigma)
-        pixels = tf.cast(tf.round(tf.clip_by_value(maps, 0.0, postprocessing.PEAK)), tf.uint8)[..., tf.newaxis]
-        pngs = tf.map_fn(tf.io.encode_png, pixels, fn_output_signature=tf.TensorSpec((), tf.string))
-        return {signatures.SALIENCY_MAP: maps[tf.newaxis], signatures.SALIENCY_PNG: pngs[tf.newaxis]}
-
-    def describe(request: tf.Tensor) -> dict[str, tf.Tensor]:
-        return {signatures.DESCRIPTION: tf.fill(tf.shape(request), answer)}
-
-    def domain(count: int | None) -> list[tf.TensorSpec]:
-        return [tf.TensorSpec((count,), tf.int32, name=signatures.DOMAIN)] if model.domains else []
-
-    return {
-        signatures.PREDICT_CLIPS: (clips, [clip, *domain(None)]),
-        signatures.PREDICT_CONSPICUITY: (conspicuity, [clip, *domain(None)]),
-        signatures.PREDICT_FRAMES: (video, [frames, skip, *domain(1)]),
-        signatures.DESCRIBE: (describe, [request]),
-    }
-
-
-def _decoded(encoded: tf.Tensor) -> tf.Tensor:
-    """A frame of the network's size, uint8 [H,W,3]."""
-    image = tf.io.decode_image(encoded, channels=3, expand_animations=False)
-    return preprocessing.resize_in_graph(image, FRAME_SIZE)
 
 
 def _description(model: HD2S, version: int, weights_sha256: str | None) -> dict:
@@ -173,47 +128,59 @@ def _description(model: HD2S, version: int, weights_sha256: str | None) -> dict:
     }
 
 
-def _definitions(folder: pathlib.Path) -> dict[str, meta_graph_pb2.SignatureDef]:
+def _table(folder: pathlib.Path, specifications: dict[str, list[tf.TensorSpec]]) -> dict[str, dict]:
+    """Types and shapes of each signature's inputs and outputs in words."""
     saved = saved_model_pb2.SavedModel.FromString((folder / "saved_model.pb").read_bytes())
     definitions = saved.meta_graphs[0].signature_def
-    return {name: definitions[name] for name in signatures.SIGNATURES if name in definitions}
-
-
-def _table(signature: meta_graph_pb2.SignatureDef) -> dict[str, dict[str, str]]:
     return {
-        kind: {
-            name: f"{tf.as_dtype(tensor.dtype).name} {_shape(tensor.tensor_shape)}"
-            for name, tensor in sorted(getattr(signature, kind).items())
+        name: {
+            "inputs": {wanted.name: _in_words(wanted) for wanted in sorted(inputs, key=lambda wanted: wanted.name)},
+            "outputs": {
+                output: _in_words(tf.TensorSpec(tensor.tensor_shape, tensor.dtype))
+                for output, tensor in sorted(definitions[name].outputs.items())
+            },
         }
-        for kind in ("inputs", "outputs")
+        for name, inputs in specifications.items()
     }
 
 
-def _shape(shape: tensor_shape_pb2.TensorShapeProto) -> str:
-    return "[" + ",".join("?" if side.size < 0 else str(side.size) for side in shape.dim) + "]"
+def _in_words(specification: tf.TensorSpec) -> str:
+    return (
+        f"{specification.dtype.name} [{','.join('?' if side is None else str(side) for side in specification.shape)}]"
+    )
 
 
-def _write_warmup(folder: pathlib.Path, model: HD2S, definitions: dict[str, meta_graph_pb2.SignatureDef]) -> None:
-    """Requests that TensorFlow Serving runs before it calls the version available, one for each signature."""
-    clip = np.zeros((1, model.clip_frames, *FRAME_SIZE, 3), np.uint8)
-    png = tf.io.encode_png(clip[0, 0]).numpy()
-    values = {
-        signatures.CLIP: clip,
-        signatures.FRAMES: np.array([[png] * model.clip_frames], object),
-        signatures.SKIP: np.zeros(1, np.int32),
-        signatures.DOMAIN: np.zeros(1, np.int32),
-        signatures.REQUEST: np.zeros(1, np.int32),
-    }
+def _write_warmup(
+    folder: pathlib.Path, specifications: dict[str, list[tf.TensorSpec]], batch_sizes: Sequence[int]
+) -> None:
+    """Requests that TensorFlow Serving runs before it calls the version available: each signature, each batch size."""
+    frame = tf.io.encode_png(np.zeros((*FRAME_SIZE, 3), np.uint8)).numpy()
     path = folder / signatures.WARMUP
     path.parent.mkdir(parents=True)
     with tf.io.TFRecordWriter(str(path)) as writer:
-        for name, signature in definitions.items():
-            request = predict_pb2.PredictRequest(
-                model_spec=model_pb2.ModelSpec(name="hd2s", signature_name=name),
-                inputs={key: tf.make_tensor_proto(values[key]) for key in signature.inputs},
-            )
-            log = prediction_log_pb2.PredictionLog(predict_log=prediction_log_pb2.PredictLog(request=request))
-            writer.write(log.SerializeToString())
+        for name, inputs in specifications.items():
+            sizes = batch_sizes if name in (signatures.PREDICT_CLIPS, signatures.PREDICT_CONSPICUITY) else (1,)
+            for size in sizes:
+                request = predict_pb2.PredictRequest(
+                    model_spec=model_pb2.ModelSpec(name="hd2s", signature_name=name),
+                    inputs={wanted.name: _filled(wanted, size, frame) for wanted in inputs},
+                )
+                log = prediction_log_pb2.PredictionLog(predict_log=prediction_log_pb2.PredictLog(request=request))
+                writer.write(log.SerializeToString())
+
+
+def _filled(wanted: tf.TensorSpec, size: int, frame: bytes) -> tensor_pb2.TensorProto:
+    """Zeros, or as many frames as a clip has, in a few bytes: one value stands for all."""
+    tensor = tensor_pb2.TensorProto(dtype=wanted.dtype.as_datatype_enum)
+    if wanted.dtype == tf.string:
+        tensor.string_val.extend([frame] * CLIP_FRAMES)
+        shape = (1, CLIP_FRAMES)
+    else:
+        tensor.int_val.append(0)
+        shape = [size if side is None else side for side in wanted.shape]
+    for side in shape:
+        tensor.tensor_shape.dim.add(size=side)
+    return tensor
 
 
 def _publish(local: pathlib.Path, folder: str) -> None:

@@ -1,4 +1,4 @@
-"""Saliency of a camera's frames, each as soon as it is there."""
+"""Saliency of a camera's frames, each as soon as it arrives."""
 
 import numpy as np
 

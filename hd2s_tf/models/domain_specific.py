@@ -14,7 +14,7 @@ from keras import layers
 
 
 def _initial_priors() -> np.ndarray:
-    """The 16 priors before training, [16, y/x, mean/log sigma]: a grid of nine, rows, columns and the whole image."""
+    """The 16 initial priors, [16, y/x, mean/log sigma]: a grid of nine, rows, columns and the whole image."""
     quarters = (0.25, 0.5, 0.75)
     narrow, wide = -1.5, 0.0
     grid = [((y, narrow), (x, narrow)) for y in quarters for x in quarters]
@@ -69,13 +69,13 @@ class GaussianPriors(layers.Layer):
 
 @keras.saving.register_keras_serializable("hd2s")
 class DomainFusion(layers.Layer):
-    """A 1x1 convolution to one channel with weights of its own for every domain (section 3.6).
+    """A 1x1 convolution to one channel (section 3.4) with weights of its own for every domain (section 3.6).
 
-    Call with maps [B,H,W,C] and domain int32 [B]; returns logits [B,H,W]. `domains=1` is the plain fusion, whatever the
-    domain.
+    Call with maps [B,H,W,C] and domain int32 [B]; returns logits [B,H,W]. With a single row of weights the domain is
+    ignored: that is the plain fusion.
 
     It starts as the mean of the maps, from 0 to 1, stretched over `RANGE` logits around zero. A random start has
-    negative weights and little contrast, and short trainings do not leave it.
+    negative weights and little contrast, which short trainings do not overcome.
     """
 
     RANGE = 8.0

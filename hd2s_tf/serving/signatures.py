@@ -15,8 +15,8 @@ DESCRIBE = "describe"
 SIGNATURES = (PREDICT_CLIPS, PREDICT_CONSPICUITY, PREDICT_FRAMES, DESCRIBE)
 # Their inputs; those of a domain-specific model have DOMAIN too.
 CLIP, FRAMES, SKIP, DOMAIN, REQUEST = "clip", "frames", "skip", "domain", "request"
-# Their outputs.
-SALIENCY_MAP, CONSPICUITY_MAPS, SALIENCY_PNG = "saliency_map", "conspicuity_maps", "saliency_png"
+# Their outputs. REST answers hold bytes in base64 where a name ends in `_bytes`, and are no JSON otherwise.
+SALIENCY_MAP, CONSPICUITY_MAPS, SALIENCY_PNG = "saliency_map", "conspicuity_maps", "saliency_png_bytes"
 DESCRIPTION = "model_info"
 
 # Files in a version's folder. TensorFlow Serving gives the last two their names.

@@ -31,8 +31,9 @@ def train(config: ml_collections.ConfigDict, workdir: str, strategy: str = "one"
 
     Weights come from the newest readable checkpoint of the work directory, else from `init.weights`, else encoder
     weights from `init.encoder`, else from the seed. A file that is named there must exist even where a checkpoint comes
-    first. A finished run is left as it is. The batches, and with them the weights, are those of a run that was never
-    interrupted; only the first means in metrics.jsonl after an interruption are over fewer updates.
+    first. A finished run is left as it is. The batches are those of a run that was never interrupted, and with them the
+    weights, bit for bit, where operations are deterministic: on one CPU device, or with `run.deterministic`. Only the
+    first means in metrics.jsonl after an interruption are over fewer updates.
 
     Asked to stop, by SIGTERM or SIGINT, it finishes the update, saves and raises RunError.
 
@@ -58,6 +59,9 @@ class _Run:
         self._chief = strategies.is_chief(strategy)
         self._check_record()
         keras.utils.set_random_seed(config.seed)
+        if config.run.deterministic:
+            # For the whole process: TensorFlow cannot take it back.
+            tf.config.experimental.enable_op_determinism()
         self._data = TrainingData(config, strategy)
         self._validation = Validation(config) if config.data.validation else None
         self._updater = setup.create_updater(config, strategy)

@@ -49,6 +49,9 @@ def paper() -> ml_collections.ConfigDict:
     config.run.precision = "float32"
     # Whether XLA compiles loss and gradient: for a single GPU; on processors it is slower.
     config.run.jit_compile = False
+    # Whether operations have to give the same bits in every run. Two runs on a processor do so anyway; a GPU sums
+    # gradients in any order unless it is asked not to, and refuses operations that it cannot order.
+    config.run.deterministic = False
 
     config.data = ml_collections.ConfigDict()
     # Prepared folders as "folder:split". Batches come from one after the other; one may be named several times.

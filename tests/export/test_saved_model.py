@@ -80,6 +80,9 @@ def test_a_domain_specific_model_with_batching(tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == ["3"]
     loaded = models.Servable(tmp_path / "3", 3)
     assert "predict_frames" not in loaded.signatures
+    *clips, _ = _warmup(tmp_path / "3" / signatures.WARMUP)
+    sizes = [request.inputs["clip"].tensor_shape.dim[0].size for request in clips]
+    assert sizes == 2 * list(saved_model.ALLOWED_BATCH_SIZES)
     clips = np.random.default_rng(0).integers(0, 256, (2, 16, 128, 192, 3), np.uint8)
     for domain in (0, 1):
         inputs = {"clip": clips.astype(np.float32) * (2 / 255) - 1, "domain": np.full(2, domain, np.int32)}
@@ -87,6 +90,12 @@ def test_a_domain_specific_model_with_batching(tmp_path):
         given = {"clip": clips, "domain": inputs["domain"]}
         (found,) = loaded.run("serving_default", given, ["saliency_map"])
         np.testing.assert_allclose(found, expected, rtol=0, atol=1e-5)
+
+
+def _warmup(path):
+    """The requests with which a server warms a version up."""
+    records = tf.data.TFRecordDataset(str(path)).as_numpy_iterator()
+    return [prediction_log_pb2.PredictionLog.FromString(record).predict_log.request for record in records]
 
 
 def _graph(exported):
@@ -106,17 +115,18 @@ def test_the_graph_has_no_foreign_operation(exported):
     functions = {function.signature.name for function in graph.library.function}
     used = {node.op for node in graph.node}
     used |= {node.op for function in graph.library.function for node in function.node_def}
-    assert {"DecodeImage", "EncodePng", "DepthwiseConv2dNative"} <= used
+    assert {"DecodePng", "DecodeJpeg", "EncodePng", "DepthwiseConv2dNative"} <= used
     assert not [name for name in used if "PyFunc" in name or name.startswith("IO>")]
     # TensorFlow's own operations only.
     assert all(name in functions or hasattr(tf.raw_ops, name) for name in used)
 
 
 def test_warm_up_requests_are_prediction_logs_of_every_signature(exported):
-    records = tf.data.TFRecordDataset(str(exported.base / "1" / signatures.WARMUP)).as_numpy_iterator()
-    requests = [prediction_log_pb2.PredictionLog.FromString(record).predict_log.request for record in records]
-    names = {request.model_spec.signature_name for request in requests}
-    assert names == {"serving_default", "predict_conspicuity", "predict_frames", "describe"}
+    path = exported.base / "1" / signatures.WARMUP
+    names = [request.model_spec.signature_name for request in _warmup(path)]
+    assert names == ["serving_default", "predict_conspicuity", "predict_frames", "describe"]
+    # One value stands for all.
+    assert path.stat().st_size < 10_000
 
 
 def test_the_description(exported):
@@ -124,7 +134,7 @@ def test_the_description(exported):
     assert information["smoothing_sigma"] == 5
     assert information["signatures"]["predict_frames"] == {
         "inputs": {"frames": "string [1,?]", "skip": "int32 [1]"},
-        "outputs": {"saliency_map": "float32 [1,?,128,192]", "saliency_png": "string [1,?]"},
+        "outputs": {"saliency_map": "float32 [1,?,128,192]", "saliency_png_bytes": "string [1,?]"},
     }
 
 
@@ -141,7 +151,7 @@ def test_frames_of_any_kind_and_number(servable):
         for channels in (1, 3)
     ]
     inputs = {"frames": np.array([frames], object), "skip": np.array([1], np.int32)}
-    maps, pngs = servable.run("predict_frames", inputs, ["saliency_map", "saliency_png"])
+    maps, pngs = servable.run("predict_frames", inputs, ["saliency_map", "saliency_png_bytes"])
     assert maps.shape == (1, 7, 128, 192)
     for found, png in zip(maps[0], pngs[0], strict=True):
         pixels = cv2.imdecode(np.frombuffer(png, np.uint8), cv2.IMREAD_UNCHANGED)

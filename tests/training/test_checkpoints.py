@@ -1,10 +1,13 @@
 import logging
 import pathlib
 
+import numpy as np
 import pytest
 import tensorflow as tf
 
 from hd2s_tf.errors import RunError
+from hd2s_tf.models.presets import CLIP_FRAMES, FRAME_SIZE
+from hd2s_tf.training import settings, setup
 from hd2s_tf.training.checkpoints import Checkpoints
 
 
@@ -77,3 +80,44 @@ def test_all_damaged_is_an_error(run):
 def test_those_of_another_model_are_an_error(run):
     with pytest.raises(RunError, match="none of its 3"):
         restored(run, shape=(7,))
+
+
+def test_training_resumes_bit_for_bit_on_frames_of_full_size(tmp_path):
+    """On all processors and with dropout; of one level, since tracing takes most of the time."""
+    config = settings.paper()
+    config.model.preset = "hd2s_tiny"
+    config.model.overrides.update({"levels": (1,), "dropout": 0.2})
+    config.optimizer.updates, config.optimizer.accumulation = 3, 1
+    updater = setup.create_updater(config, tf.distribute.get_strategy())
+    parts = {
+        "model": [variable.value for variable in updater.model.variables],
+        "optimizer": [variable.value for variable in updater.optimizer.variables],
+    }
+    checkpoints = Checkpoints(tmp_path, **parts)
+
+    def train(update):
+        generator = np.random.default_rng(update)
+        batch = {
+            "clip": tf.constant(generator.uniform(-1, 1, (2, CLIP_FRAMES, *FRAME_SIZE, 3)), tf.float32),
+            "domain": tf.zeros(2, tf.int32),
+            "saliency_map": tf.constant(generator.random((2, *FRAME_SIZE)) ** 4, tf.float32),
+        }
+        updater.accumulate(batch, update)
+        updater.apply()
+
+    def state():
+        return [value.numpy() for part in parts.values() for value in part]
+
+    train(0)
+    checkpoints.save(1)
+    start = state()
+    ends = []
+    for _ in range(2):
+        assert checkpoints.restore() == 1
+        assert all(map(np.array_equal, state(), start))
+        for update in (1, 2):
+            train(update)
+        ends.append(state())
+    assert sum(map(np.array_equal, ends[0], start)) < len(start) / 4
+    for first, second in zip(*ends, strict=True):
+        np.testing.assert_array_equal(first, second)

@@ -220,6 +220,15 @@ def test_a_value_to_choose_by_that_is_undefined_ends_the_run(config, tmp_path, m
         loop.train(config, str(tmp_path))
 
 
+def test_determinism_is_asked_for_by_the_setting(config, monkeypatch):
+    asked = []
+    monkeypatch.setattr(tf.config.experimental, "enable_op_determinism", lambda: asked.append(True))
+    for deterministic in (False, True):
+        config.run.deterministic = deterministic
+        loop._Run(config, "nowhere", tf.distribute.get_strategy())
+        assert asked == [True] * deterministic
+
+
 def test_a_bfloat16_run_has_float32_weights(config, tmp_path):
     config.run.precision = "mixed_bfloat16"
     config.optimizer.updates = 1

@@ -1,1 +1,1 @@
-"""Recorded gaze: tables of fixations or samples, as eye trackers export them, become points and maps of frames."""
+"""Recorded gaze: turns tables of fixations or samples, as eye trackers export them, into points and maps."""

@@ -45,7 +45,7 @@ def fixations(times: np.ndarray, positions: np.ndarray, detection: Detection) ->
     """Finds the fixations of one observer.
 
     Args:
-      times: float [N], ms, ascending; a sample that was lost is simply not there.
+      times: float [N], ms, ascending; lost samples are left out.
       positions: float [N,2], degrees of visual angle.
       detection: how.
 

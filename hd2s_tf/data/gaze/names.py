@@ -1,4 +1,4 @@
-"""Which file a table means by the name it gives a video or an image."""
+"""Finds the file that a table means by the name of a video or an image."""
 
 import pathlib
 from collections.abc import Mapping, Sequence
@@ -37,7 +37,7 @@ class Names:
             ambiguous: dict[str, int | None] = {}
             for place, path in enumerate(paths):
                 for key in keys(path):
-                    # A name that several files could mean is nobody's.
+                    # A name that fits several files names none of them.
                     ambiguous[key] = place if ambiguous.get(key, place) == place else None
             self._places = {**ambiguous, **self._places}
 
@@ -57,7 +57,7 @@ class Names:
 
     @staticmethod
     def _number(path: str) -> set[str]:
-        """Programs for tables take the zeros from 001."""
+        """Reads a name as a number, since spreadsheet programs strip the zeros of 001."""
         number = pathlib.PurePosixPath(path).stem.lstrip("0")
         return {f"number {number}"} if number.isdecimal() else set()
 

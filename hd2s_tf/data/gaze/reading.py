@@ -1,4 +1,4 @@
-"""Tables of gaze become rows by video: columns found, units settled, what is no gaze dropped and counted."""
+"""Reads tables of gaze into rows by video: finds columns, settles units, drops and counts what is no gaze."""
 
 import collections
 import dataclasses

@@ -1,4 +1,4 @@
-"""How gaze was recorded and what becomes of it; what is not given is found out from the tables."""
+"""How gaze was recorded and how it is used; what is not given is inferred from the tables."""
 
 import dataclasses
 import math
@@ -96,7 +96,7 @@ class GazeSettings:
         return settings
 
     def check(self) -> None:
-        """Raises BadInputError where a value makes no sense."""
+        """Raises BadInputError for a value out of range."""
         for name, known in (
             ("coordinates", COORDINATES),
             ("time_unit", exports.TIME_UNITS),

@@ -1,4 +1,4 @@
-"""The rows of one video or image become its fixations: times and points checked, samples grouped."""
+"""Turns the rows of one video or image into fixations: checks times and points, groups samples."""
 
 import collections
 import dataclasses
@@ -12,7 +12,7 @@ from hd2s_tf.errors import BadInputError
 
 # A fixation: ms from the appearance of the stimulus, (y, x) as fractions of its height and width.
 FIXATION = np.dtype([("observer", "<i4"), ("onset", "<f8"), ("end", "<f8"), ("y", "<f4"), ("x", "<f4")])
-# More gaze than that beyond the stimulus or its end, and a unit must be wrong.
+# If more gaze than this lies beyond the stimulus or its end, a unit must be wrong.
 _LARGEST_SHARE_BEYOND = 0.5
 
 

@@ -50,7 +50,7 @@ class VideoRecord:
             raise BadInputError(f"{reading.source.path}: {reading.damage}")
 
     def fingerprint(self) -> list:
-        """What the video is made of, as JSON values; another result where a file of it has changed."""
+        """Identifies the video as JSON values, which change when one of its files does."""
         frames = [self.frames] if isinstance(self.frames, str) else self.frames
         return [self.name, self.split, file_sizes(frames), self.labels.fingerprint() if self.labels else None]
 
