@@ -42,6 +42,14 @@ def test_a_models_maps_are_the_models():
     assert predict_fn.info == ModelInfo("hd2s_tiny", smoothing_sigma=0.0)
 
 
+def test_clips_of_several_sizes_and_numbers():
+    predict_fn = ModelPredictFn(HD2S.from_preset("hd2s_tiny", **NARROW))
+    alone = predict_fn(CLIPS[:1]).saliency
+    np.testing.assert_allclose(predict_fn(CLIPS).saliency[:1], alone, rtol=0, atol=1e-6)
+    assert predict_fn(CLIPS.repeat(2, 2)).saliency.shape == (3, 64, 64)
+    np.testing.assert_array_equal(predict_fn(CLIPS[:1]).saliency, alone)
+
+
 def test_a_domain_decides_the_maps():
     model = HD2S.from_preset("hd2s_dsl", domains=("A", "B"), **{**NARROW, "levels": (1, 2)})
     for variable in model.fusion.variables:

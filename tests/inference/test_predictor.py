@@ -128,7 +128,7 @@ def test_frames_far_apart_wait_for_no_more_than_two_windows():
     read = []
 
     def frames():
-        for frame in _frames(200):
+        for frame in _frames(120):
             read.append(frame)
             yield frame
 
