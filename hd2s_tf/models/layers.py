@@ -248,7 +248,7 @@ class InceptionBlock(Block):
 
 @keras.saving.register_keras_serializable("hd2s")
 class TemporalReduction(Block):
-    """Halves time until it is gone: 3x1x1 convolution units of stride 2 (section 3.1).
+    """Halves time until it is gone: 3x1x1 convolution units of stride 2.
 
     Call with features [B,T,H,W,C], T two to the power of `steps`; returns [B,H,W,C].
     """
