@@ -272,5 +272,30 @@ def remove(path: str | os.PathLike) -> None:
         pathlib.Path(path).unlink(missing_ok=True)
 
 
+def holds(folder: str | os.PathLike, path: str | os.PathLike, names: Iterable[str] = ()) -> bool:
+    """Whether a folder is a file or folder, or holds it, symbolic and hard links looked through.
+
+    Args:
+      folder: maybe not there yet.
+      path: of the file or folder.
+      names: of entries of the folder whose own links count too.
+    """
+    if is_remote(folder) or is_remote(path):
+        return f"{os.fspath(path).rstrip('/')}/".startswith(f"{os.fspath(folder).rstrip('/')}/")
+    place, wanted = pathlib.Path(folder).resolve(), pathlib.Path(path).resolve()
+    entries = [place, *((place / name).resolve() for name in names)]
+    if any(entry == wanted or entry in wanted.parents for entry in entries):
+        return True
+    own = {identity for entry in entries[1:] for identity in _identities(entry)}
+    return bool(own & _identities(wanted))
+
+
+def _identities(path: pathlib.Path) -> set[tuple[int, int]]:
+    """What tells a file, or those in a folder, from others whatever their names are."""
+    paths = [path] if path.is_file() else path.iterdir() if path.is_dir() else []
+    stats = [entry.stat() for entry in paths if entry.is_file()]
+    return {(stat.st_dev, stat.st_ino) for stat in stats}
+
+
 def _reason(error: Exception) -> str:
     return getattr(error, "strerror", None) or getattr(error, "message", None) or str(error)

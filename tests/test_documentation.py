@@ -1,5 +1,7 @@
 """The documents: their commands name files, flags and settings that exist, and their links lead somewhere."""
 
+import ast
+import importlib
 import pathlib
 import re
 import shlex
@@ -75,6 +77,15 @@ def test_files_that_the_text_names_exist(document):
         assert any(list(place.glob(name)) for place in places), name
 
 
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
+def test_names_that_python_code_imports_exist(document):
+    for block in re.findall(r"^```python\n(.*?)^```$", document.read_text(), re.M | re.S):
+        for node in ast.walk(ast.parse(block)):
+            if isinstance(node, ast.ImportFrom):
+                module = importlib.import_module(node.module)
+                assert all(hasattr(module, alias.name) for alias in node.names), ast.unparse(node)
+
+
 def test_every_file_of_the_architecture_exists():
     text = (ROOT / "docs" / "architecture.md").read_text()
     names = re.findall(r"`((?:[a-z_]+/)*[a-z_0-9]+\.py)`", text)
@@ -89,10 +100,15 @@ def test_the_readme_is_short():
 
 def test_a_document_with_faults_is_caught(tmp_path):
     document = tmp_path / "document.md"
-    document.write_text("```\npython tools/predict.py --inputs=x\n```\n`--config.loss.no_such=1` [a](nothing.md)\n")
+    document.write_text(
+        "```\npython tools/predict.py --inputs=x\n```\n`--config.loss.no_such=1` [a](nothing.md)\n"
+        "```python\nfrom hd2s_tf.data.video import no_such\n```\n"
+    )
     with pytest.raises(AssertionError, match="--inputs"):
         test_commands_name_programs_and_flags_that_exist(document)
     with pytest.raises(AssertionError, match="no_such"):
         test_settings_exist(document)
     with pytest.raises(AssertionError, match="nothing"):
         test_links_lead_to_files(document)
+    with pytest.raises(AssertionError, match="no_such"):
+        test_names_that_python_code_imports_exist(document)

@@ -9,8 +9,8 @@
 
 The data is a folder of tools/prepare_dataset.py, or a data set as it is distributed, which is scored at its full size.
 Writes metrics.json, per_video.csv, per_frame.csv.gz and report.html. After an interruption, the same command scores the
-missing videos. hd2s_tf/evaluation/protocol.py states every choice. With --submission_dir, videos without ground
-truth are predicted too, and the maps of every frame are written as <submission_dir>/<video>/<frame>.png.
+missing videos. hd2s_tf/evaluation/protocol.py states every choice. With --submission_dir, the maps of every frame are
+written as <submission_dir>/<video>/<frame>.png; where there are videos without ground truth, of those alone.
 
 The baselines are centre, mean_map (of the training split), uniform, observers (half of them predict the others, 5
 times; of gaze data, which keeps who looked where) and observers_leave_one_out (all others predict each one).

@@ -83,6 +83,9 @@ def prepare(
     """
     options.check()
     chosen_layout = layouts.layout_named(layout, options.gaze)
+    for name_of_split in layouts.SPLITS:
+        if files.holds(files.join(output_dir, name_of_split), input_dir):
+            raise BadInputError(f"{output_dir}: the folder to write to holds the data set: {input_dir}")
     videos, problems = layouts.read_layout(chosen_layout, input_dir, validation)
     if split == "all":
         splits = list(dict.fromkeys(record.split for record in videos))

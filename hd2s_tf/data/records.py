@@ -12,6 +12,7 @@ import json
 import os
 import struct
 import threading
+from collections.abc import Iterable
 
 import google_crc32c
 import numpy as np
@@ -226,6 +227,7 @@ def load_dataset(data_dir: str | os.PathLike, split: str) -> Dataset:
         information = json.loads(files.read_bytes(path))
         if information["format"] != FORMAT:
             raise BadInputError(f"{path}: written in format {information['format']}, this version reads {FORMAT}")
+        _check_names(path, (shard["file"] for shard in information["shards"]))
         videos = [
             _video(entry, files.join(folder, shard["file"]))
             for shard in information["shards"]
@@ -235,7 +237,15 @@ def load_dataset(data_dir: str | os.PathLike, split: str) -> Dataset:
         if isinstance(error, BadInputError):
             raise
         raise BadInputError(f"{path}: damaged: {error}") from error
+    _check_names(path, (video.name for video in videos))
     return Dataset(folder, information, tuple(sorted(videos, key=lambda video: video.name)))
+
+
+def _check_names(path: str, names: Iterable[str]) -> None:
+    """Refuses names of shards or videos that lead out of a folder: files are named after them."""
+    for name in names:
+        if not name or name in (".", "..") or set(name) & set("/\\\0"):
+            raise BadInputError(f"{path}: the name {name!r} leads out of its folder")
 
 
 def _read_index(folder: str, shard: dict) -> list[dict]:

@@ -67,7 +67,7 @@ class _Frame:
 
 
 def _gaze(seen: Sequence[_Frame]) -> dict:
-    """What fixations tell.
+    """Measures the fixations.
 
     Returns:
       fixations_per_frame (mean, standard deviation), share_without_fixations (of frames), fixations_over_time (means of
@@ -88,7 +88,7 @@ def _gaze(seen: Sequence[_Frame]) -> dict:
 
 
 def _people(dataset: records.Dataset, seen: Sequence[_Frame]) -> dict:
-    """What is known where it is kept who looked.
+    """Measures the observers of data that keeps who looked.
 
     Returns:
       observers (their number), observers_per_video (mean), agreement (mean over frames of `agreement`'s NSS),

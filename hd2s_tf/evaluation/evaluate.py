@@ -77,8 +77,8 @@ def evaluate(
 ) -> Evaluation:
     """Scores predictions of a split and writes metrics.json, per_video.csv, per_frame.csv.gz and report.html.
 
-    An interrupted evaluation with the same settings resumes with the missing videos. With a submission, videos
-    without ground truth are predicted too; if no video has one, only the submission is written.
+    An interrupted evaluation with the same settings resumes with the missing videos. With a submission, where there are
+    videos without ground truth, only those are predicted and nothing is scored.
 
     Raises:
       BadInputError: predictions, data or settings that cannot be used.

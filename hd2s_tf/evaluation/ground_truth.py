@@ -83,10 +83,11 @@ def open_videos(
 
     Args:
       data_dir: a folder of `tools/prepare_dataset.py`, or a data set's own.
-      split: see `layouts.split_named`; a data set's own folder may be asked for "all".
+      split: see `layouts.split_named`; a data set's own folder may be asked for "all" too, and its validation split is
+        that of its authors.
       layout: of a data set's own folder; None to recognise it.
       names: the videos to open; empty for all.
-      unlabelled: whether to open videos without ground truth too.
+      unlabelled: whether to open videos without ground truth, and only those where there are some.
       allow_broken: whether broken videos of a data set's own folder are left out with a warning.
 
     Raises:
@@ -106,8 +107,12 @@ def open_videos(
             raise BadInputError(f"{problems[0]} ({len(problems)} such videos)", remedy="allow_missing")
         for problem in problems:
             logging.warning("left out: %s", problem)
-        videos = [_raw(record) for record in read if split in (record.split, "all")]
-    videos = [opened for opened in videos if opened.labelled or unlabelled]
+        wanted = layouts.layout_named(layout).own_validation if split == layouts.VALIDATION else split
+        videos = [_raw(record) for record in read if wanted in (record.split, "all")]
+    if unlabelled and not all(opened.labelled for opened in videos):
+        videos = [opened for opened in videos if not opened.labelled]
+    else:
+        videos = [opened for opened in videos if opened.labelled]
     missing = sorted(set(names) - {opened.name for opened in videos})
     if missing:
         raise BadInputError(f"{data_dir}: no videos {', '.join(missing)} in the split {split}")

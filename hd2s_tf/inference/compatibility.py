@@ -90,7 +90,7 @@ def adapt_info(info: ModelInfo, compat: str | None, exported: bool = False) -> M
       exported: whether its graph cannot be changed any more.
 
     Raises:
-      BadInputError: no such way, or a graph that would have to be another one.
+      BadInputError: an unknown `compat`, or a graph that would have to change.
     """
     if compat not in TREATMENTS:
         raise BadInputError(f"compat is {compat!r}: it is {' or '.join(filter(None, TREATMENTS))}")

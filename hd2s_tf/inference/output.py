@@ -60,6 +60,11 @@ class OutputFolder:
         if present and not overwrite:
             raise BadInputError(f"{path}: holds an earlier output ({', '.join(present)})", "overwrite")
 
+    def check_source(self, path: str) -> None:
+        """Raises BadInputError if the folder is what is predicted, or holds it, so that an output may replace it."""
+        if files.holds(self.path, path, (MAPS, CONSPICUITY, OVERLAY, SUMMARY)):
+            raise BadInputError(f"{self.path}: the folder to write to is the input or holds it: {path}")
+
     def write(
         self,
         predictions: Iterator[Prediction],

@@ -9,7 +9,7 @@ from hd2s_tf.inference.predictor import Prediction
 
 
 class Overlay:
-    """A context that writes the overlay video, with the source's sound; where it cannot be written, a warning says why.
+    """A context that writes the overlay video, with the source's sound; if it cannot be written, a warning says why.
 
     Args:
       path: of the video.

@@ -71,6 +71,7 @@ def predict_to_folder(
     """
     source = frame_source.open_frames(input_path)
     output = OutputFolder(output_dir, overwrite)
+    output.check_source(input_path)
     predict_fn = load_predict_fn(
         network.weights, network.preset, network.domain, network.precision, compat=network.compat
     )
@@ -133,6 +134,7 @@ def predict_remotely(
     """
     source = frame_source.open_frames(input_path)
     output = OutputFolder(output_dir, overwrite or resume)
+    output.check_source(input_path)
     info = dataclasses.replace(model.info, domain=domain)
     domain_index(domain, info.domains)
     run = {"input": input_path, "first_frame": zlib.crc32(next(iter(source))), "frames": source.frame_count}

@@ -1,4 +1,4 @@
-"""Unsupervised domain adaptation by gradient reversal (section 3.5; Ganin and Lempitsky, 2015)."""
+"""Unsupervised domain adaptation with gradient reversal (section 3.5; Ganin and Lempitsky, 2015)."""
 
 import keras
 import tensorflow as tf
@@ -43,7 +43,7 @@ def reversal_schedule(progress: tf.Tensor) -> tf.Tensor:
 
 @keras.saving.register_keras_serializable("hd2s")
 class DomainClassifier(Block):
-    """Tells source from target by one level's features, whose gradient it reverses.
+    """Classifies one level's features as source or target, and reverses their gradient.
 
     Call with features [B,h,w,C] after temporal reduction and lambda, a scalar; returns log-probabilities float32 [B,2]
     of source and target.

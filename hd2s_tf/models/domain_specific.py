@@ -69,10 +69,10 @@ class GaussianPriors(layers.Layer):
 
 @keras.saving.register_keras_serializable("hd2s")
 class DomainFusion(layers.Layer):
-    """A 1x1 convolution to one channel with weights of its own for every domain (section 3.6).
+    """A 1x1 convolution to one channel (section 3.4) with weights of its own for every domain (section 3.6).
 
-    Call with maps [B,H,W,C] and domain int32 [B]; returns logits [B,H,W]. `domains=1` is the plain fusion, whatever the
-    domain.
+    Call with maps [B,H,W,C] and domain int32 [B]; returns logits [B,H,W]. With a single row of weights the domain is
+    ignored: that is the plain fusion.
 
     It starts as the mean of the maps, from 0 to 1, stretched over `RANGE` logits around zero. A random start has
     negative weights and little contrast, which short trainings do not overcome.

@@ -15,9 +15,9 @@ from hd2s_tf.models.hd2s import HD2S
 from hd2s_tf.models.layers import ConvolutionUnit
 
 FLOAT32, BFLOAT16 = "float32", "bfloat16"
-# What "auto" means: the maps of every machine agree, and folding alone makes the network fast.
+# "auto": the maps of all machines agree, and folding alone makes the network fast.
 AUTO_PRECISION = FLOAT32
-# Weights of up to so many bytes become constants: each graph holds several copies while it is built.
+# Weights up to this size become constants: a graph holds several copies of them while it is built.
 _LARGEST_CONSTANTS = 64 * 2**20
 
 
@@ -25,8 +25,8 @@ def for_inference(model: HD2S, precision: str = "auto") -> HD2S:
     """Creates a model that answers the same with fewer operations.
 
     Each convolution followed by a batch normalisation becomes one with a bias: y = g (Wx - m) / sqrt(v + e) + b is
-    W'x + b' with W' = W g / sqrt(v + e) and b' = b - m g / sqrt(v + e). Normalisations that a data set has of its own,
-    and those of the domain classifiers, stay.
+    W'x + b' with W' = W g / sqrt(v + e) and b' = b - m g / sqrt(v + e). The normalisations of single data sets
+    and those of the domain classifiers stay.
 
     Args:
       model: trained, its variables created; it is left as it is.
@@ -49,10 +49,10 @@ def for_inference(model: HD2S, precision: str = "auto") -> HD2S:
 
 
 def with_constant_weights(model: HD2S, function: Callable) -> Callable:
-    """The function with the present weights of a small model as constants of the graphs that it is traced into.
+    """Makes a small model's present weights constants of the graphs that a function is traced into.
 
     Args:
-      model: whose weights will not change any more. Those of a large one stay variables, for the sake of memory.
+      model: its weights must not change any more. Those of a large model stay variables, to save memory.
       function: of tensors; calls the model.
     """
     values = [(variable, variable.numpy()) for variable in model.variables]

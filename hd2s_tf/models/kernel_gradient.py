@@ -57,7 +57,7 @@ def _phases(features: tf.Tensor, stride: int) -> list[tf.Tensor]:
 
 
 class _TrainedByMatrixProducts:
-    """What both convolutions have in common; it stands before Keras' layer among the bases."""
+    """What both convolutions share; it comes before Keras' layer among the bases."""
 
     def call(self, features: tf.Tensor, training: bool = False) -> tf.Tensor:
         if not training or self.use_bias or not self._fits(features):

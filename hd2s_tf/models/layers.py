@@ -19,15 +19,15 @@ from hd2s_tf.models.normalization import ENCODER, Normalization, in_four_axes
 
 
 def scaled_width(width: int, multiplier: float) -> int:
-    """A layer's width times the multiplier, rounded to a multiple of eight, which vector units like."""
+    """A layer's width times the multiplier, rounded to a multiple of eight, which suits vector units."""
     return width if multiplier == 1.0 else max(8, 8 * round(width * multiplier / 8))
 
 
 def pad(features: tf.Tensor, amounts: tuple[int, ...], training: bool = False) -> tf.Tensor:
     """Pads every axis between batch and channels by `amounts` zeros on both sides.
 
-    TensorFlow fuses a Pad into the convolution behind it. Where a gradient needs the padded features as well, that
-    fails, and takes every other fusion of the graph with it; so training pads by an operation that is not fused.
+    TensorFlow fuses a Pad into the convolution behind it. If a gradient also needs the padded features, that fails, and
+    every other fusion of the graph with it, so training pads with an operation that is not fused.
     """
     if not any(amounts):
         return features
@@ -40,7 +40,7 @@ def pad(features: tf.Tensor, amounts: tuple[int, ...], training: bool = False) -
 def max_pool(features: tf.Tensor, window: tuple[int, int, int], strides: tuple[int, int, int]) -> tf.Tensor:
     """Max pooling of [B,T,H,W,C] whose odd windows are padded symmetrically.
 
-    Features come from a ReLU, so zeros are as good a padding as minus infinity.
+    Features come from a ReLU, so padding with zeros is as good as with minus infinity.
     """
     padded = pad(features, tuple(side // 2 if side % 2 else 0 for side in window))
     return tf.nn.max_pool3d(padded, window, strides, "VALID")
@@ -49,7 +49,7 @@ def max_pool(features: tf.Tensor, window: tuple[int, int, int], strides: tuple[i
 def max_of_neighbours(features: tf.Tensor) -> tf.Tensor:
     """Max pooling of [B,T,H,W,C] over 3x3x3 positions without strides, first over the image, then over time.
 
-    The gradient of both takes half as long as that of one pooling in three dimensions.
+    Together their gradients take half as long as that of one pooling in three dimensions.
     """
     length, height, width, channels = features.shape[1:]
     pooled = tf.nn.max_pool2d(tf.reshape(features, (-1, height, width, channels)), 3, 1, "SAME")
@@ -58,10 +58,10 @@ def max_of_neighbours(features: tf.Tensor) -> tf.Tensor:
 
 
 class Restorable:
-    """A model that has its variables as soon as it is made of a config; it stands before `keras.Model` among the bases.
+    """A model with variables as soon as it is made from a config; it comes before `keras.Model` among the bases.
 
-    Whatever copies, loads or revives a model makes it of its config and then assigns the weights: to a model without
-    variables Keras assigns none, and says nothing.
+    Whatever copies, loads or revives a model makes it from its config and then assigns the weights. To a model without
+    variables Keras silently assigns none.
     """
 
     @classmethod
@@ -248,7 +248,7 @@ class InceptionBlock(Block):
 
 @keras.saving.register_keras_serializable("hd2s")
 class TemporalReduction(Block):
-    """Halves time until it is gone: 3x1x1 convolution units of stride 2 (section 3.1).
+    """Halves time until it is gone: 3x1x1 convolution units of stride 2.
 
     Call with features [B,T,H,W,C], T two to the power of `steps`; returns [B,H,W,C].
     """
@@ -258,7 +258,7 @@ class TemporalReduction(Block):
         self.steps = steps
 
     def build(self, features_shape: tuple) -> None:
-        # As wide as the features, which only now are known.
+        # As wide as the features, which are known only now.
         self.units = [
             ConvolutionUnit(features_shape[-1], (3, 1, 1), (2, 1, 1), name=f"unit{step}", **self._common)
             for step in range(1, self.steps + 1)

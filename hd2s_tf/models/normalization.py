@@ -1,4 +1,4 @@
-"""Batch normalisation: its settings, the layer that a network's data sets share and the one that keeps them apart.
+"""Batch normalisation: its settings, a layer that all data sets share, and one with variables for each of them.
 
 Both layers move the running variance towards the unbiased variance of the batch, as the published network's framework
 does. The shared one uses TensorFlow's fused operation, which takes a third less of a training step than Keras' own.
@@ -46,7 +46,7 @@ class Normalization:
 
 
 # The published values: of the encoder, the temporal reduction and the decoders' plain convolutions; of depthwise-
-# separable units and domain classifiers; of whatever a domain-specific model keeps apart.
+# separable units and domain classifiers; of the domain-specific layers.
 ENCODER = Normalization(epsilon=1e-3, momentum=0.999)
 UNITS = Normalization(epsilon=1e-5, momentum=0.9)
 DOMAINS = Normalization(epsilon=1e-5, momentum=0.99)
@@ -59,7 +59,7 @@ def in_four_axes(features: tf.Tensor) -> tf.Tensor:
 
 
 class _Statistics(keras.layers.Layer):
-    """What both layers have in common: their variables, and the moments of a batch."""
+    """What both layers share: their variables, and the moments of a batch."""
 
     def __init__(self, momentum: float, epsilon: float, **kwargs) -> None:
         super().__init__(**kwargs)

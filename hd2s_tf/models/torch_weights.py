@@ -1,4 +1,4 @@
-"""Published PyTorch checkpoints into the Keras model, by name.
+"""Converts published PyTorch checkpoints into the Keras model, by name.
 
 Every name in a checkpoint is either the value of one variable or knowingly ignored, and every variable gets a value;
 what is left over on either side is an error that lists the names.
@@ -119,7 +119,7 @@ def _read_torch(path: str) -> dict[str, np.ndarray]:
         ) from error
     try:
         state = torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:  # torch raises many kinds for a damaged file
+    except Exception as error:  # torch raises many kinds of error for a damaged file
         raise BadInputError(f"{path}: not a PyTorch checkpoint of plain tensors: {error}") from error
     state = state.get("state_dict", state) if isinstance(state, dict) else {}
     if not state or not all(isinstance(value, torch.Tensor) for value in state.values()):
@@ -136,7 +136,7 @@ def is_s3d(checkpoint: dict[str, np.ndarray]) -> bool:
 
 
 def convert(checkpoint_path: str | os.PathLike, preset: str, output: str | os.PathLike) -> int:
-    """Converts a checkpoint file into a weight file; that of S3D into an encoder's.
+    """Converts a checkpoint file into a weight file; an S3D checkpoint becomes an encoder's.
 
     Returns:
       The number of variables that were set.

@@ -57,18 +57,18 @@ _OPTIONS = [
     # A server that is back must be noticed as soon as a request is sent again.
     ("grpc.initial_reconnect_backoff_ms", round(1000 * _FIRST_PAUSE)),
     ("grpc.max_reconnect_backoff_ms", round(1000 * _LONGEST_PAUSE)),
-    # Requests go to all addresses of a name in turn, and a connection that is silently gone is found out. The
+    # Requests go to all addresses of a name in turn, and a connection that is lost silently is noticed. The
     # deployment files in serving/ admit a ping every 20 s.
     ("grpc.service_config", json.dumps({"loadBalancingConfig": [{"round_robin": {}}]})),
     ("grpc.keepalive_time_ms", 30_000),
     ("grpc.keepalive_timeout_ms", 10_000),
 ]
-# Where the values of a tensor are that are not in `tensor_content`.
+# The fields that hold a tensor's values if `tensor_content` does not.
 _VALUE_FIELDS = {tf.float32: "float_val", tf.string: "string_val"}
 
 
 class ServedModel:
-    """A model behind gRPC; a context manager that ends the connection, and with it requests that wait.
+    """A model served over gRPC; as a context manager it closes the connection, which ends waiting requests.
 
     Args:
       target: "grpc://host:port/name", or without the scheme.
@@ -141,7 +141,7 @@ class ServedModel:
     def predict(
         self, signature: str, outputs: Mapping[str, tf.TensorSpec], **inputs: np.ndarray
     ) -> dict[str, np.ndarray]:
-        """Asks for outputs of a signature.
+        """Requests outputs of a signature.
 
         Args:
           signature: its name.
@@ -203,7 +203,7 @@ class ServedModel:
         return kept
 
     def _accepts(self, version: int) -> bool:
-        """Takes note of the version of an answer; False for one that is older than an earlier answer's."""
+        """Records the version of an answer; False if it is older than an earlier answer's."""
         with self._lock:
             if 0 < version < max(self.versions, default=0) and self._wanted is None:
                 return False
@@ -267,7 +267,7 @@ def _open_channel(target: str, address: str, connection: Connection) -> grpc.Cha
     near = _is_this_machine(address)
     if connection.token and not credentials and not near and not connection.plaintext_token:
         raise BadInputError(f"{target}: the token would be sent without encryption", "plaintext_token")
-    # A proxy knows another loopback than this machine's.
+    # A proxy's loopback is not this machine's.
     options = [*_OPTIONS, ("grpc.enable_http_proxy", int(not near))]
     if credentials:
         return grpc.secure_channel(address, credentials, options)

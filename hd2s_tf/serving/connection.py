@@ -1,4 +1,4 @@
-"""How a server is reached; apart from `client`, so that it needs no TensorFlow."""
+"""How to reach a server; apart from `client`, so that it needs no TensorFlow."""
 
 import dataclasses
 

@@ -101,13 +101,13 @@ class _Services(prediction_service_pb2_grpc.PredictionServiceServicer, model_ser
     def GetModelMetadata(
         self, request: get_model_metadata_pb2.GetModelMetadataRequest, context: grpc.ServicerContext
     ) -> get_model_metadata_pb2.GetModelMetadataResponse:
-        """Tells a version's signatures."""
+        """Returns a version's signatures."""
         del context
         if not request.metadata_field:
             raise _bad("GetModelMetadataRequest must specify at least one metadata_field")
         for field in request.metadata_field:
             if field != "signature_def":
-                # The placeholder is part of what TensorFlow Serving says.
+                # The placeholder is in TensorFlow Serving's own message.
                 raise _bad(f"Metadata field %s is not supported{field}")
         model, servable = self._acquire(request.model_spec)
         try:
@@ -123,7 +123,7 @@ class _Services(prediction_service_pb2_grpc.PredictionServiceServicer, model_ser
     def GetModelStatus(
         self, request: get_model_status_pb2.GetModelStatusRequest, context: grpc.ServicerContext
     ) -> get_model_status_pb2.GetModelStatusResponse:
-        """Tells the state of a model's versions."""
+        """Returns the states of a model's versions."""
         del context
         name = request.model_spec.name
         states = self._served[name].states() if name in self._served else {}

@@ -55,7 +55,7 @@ class Checkpoints:
         return None
 
     def _found(self) -> list[int]:
-        """Updates that have a checkpoint, the newest first; of the files themselves, which say more than their list."""
+        """Updates with a checkpoint, newest first, by the files themselves, which tell more than their list."""
         if not files.exists(self._manager.directory):
             return []
         matches = (_INDEX.fullmatch(name) for name in files.list_folder(self._manager.directory))

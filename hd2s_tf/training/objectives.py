@@ -29,7 +29,7 @@ class Objective(Protocol):
 
 @dataclasses.dataclass(frozen=True)
 class Supervised:
-    """Saliency maps from clips with ground truth; single source, multi-source and domain-specific learning alike.
+    """Learning from clips with ground truth: single source, multi-source and domain-specific.
 
     Attributes:
       multi_level: whether the conspicuity maps are supervised too.
@@ -65,7 +65,7 @@ class Supervised:
 
 @dataclasses.dataclass(frozen=True)
 class Adaptation:
-    """Saliency on source clips while source and unlabelled target clips are made alike (section 3.5, equations 2-5).
+    """Saliency on source clips while features of source and target are made alike (section 3.5, equations 2-5).
 
     A choice of this project: target clips pass encoder, temporal reduction and classifiers only, so that the decoders
     keep the running statistics of source clips. In the published training target clips move them too.

@@ -1,4 +1,4 @@
-"""What a run trains and by which rule, made from its settings: model, schedule, objective, updater."""
+"""Creates what a run trains with from its settings: model, schedule, objective, updater."""
 
 import keras
 import ml_collections

@@ -101,7 +101,7 @@ class Updater:
 
     @contextlib.contextmanager
     def averaged(self) -> Iterator[None]:
-        """Within it the model has its averaged weights, where there are any."""
+        """A context in which the model has its averaged weights, if there are any."""
         trained = [variable.numpy() for variable in self._averaged]
         for variable, average in zip(self._averaged, self.averages, strict=True):
             variable.assign(average.numpy())

@@ -189,6 +189,14 @@ def test_convert_refuses_what_is_no_checkpoint(run, tmp_path):
     assert not (tmp_path / "x.weights.h5").exists()
 
 
+def test_convert_refuses_a_checkpoint_that_would_run_something(run, tmp_path):
+    path = tmp_path / "i3d.ckpt"
+    path.write_bytes(b"cos\nsystem\n(S'true'\ntR.")
+    given = (f"--checkpoint={path}", "--clips=generated:train", f"--output={tmp_path / 'e.weights.h5'}")
+    assert "refused: it names os.system" in run("tools/convert_weights.py", *given, status=2)
+    assert not (tmp_path / "e.weights.h5").exists()
+
+
 def test_a_tool_starts_as_a_program_of_its_own():
     """The other tests start tools in copies of one process; this one starts a new program."""
     command = [sys.executable, str(ROOT / "tools" / "predict.py"), "--input=missing.mp4", "--output_dir=out"]

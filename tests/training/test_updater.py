@@ -98,7 +98,7 @@ def specific():
     """A narrow domain-specific model that has been trained on two of its domains, and batches of one."""
     keras.utils.set_random_seed(0)
     model = HD2S.from_preset(
-        "hd2s_dsl", weights=None, width_multiplier=0.0625, levels=(1,), clip_frames=8, domains=tuple("abcde")
+        "hd2s_dsl", weights=None, width_multiplier=0.0625, levels=(1, 2), clip_frames=8, domains=tuple("abcde")
     )
     optimizer = keras.optimizers.Adam(1e-2)
     trained = Updater(model, optimizer, Supervised(), ONE(), Rule(updates=4, weight_decay=1e-2))

@@ -20,7 +20,7 @@ PARQUET_SUFFIX = ".parquet"
 SUFFIXES = TEXT_SUFFIXES | {PARQUET_SUFFIX}
 PIECE_ROWS = 65536
 _DELIMITERS = "\t;,|"
-# What programs write for a value that was lost.
+# What programs write for a missing value.
 _MISSING = frozenset({"", ".", "-", "na", "n/a", "nan", "none", "null"})
 _DECIMAL_COMMA = re.compile(r"\s*[+-]?\d*,\d+\s*")
 

@@ -5,6 +5,7 @@ A new layout is a `Layout` and its entry in `LAYOUTS`.
 
 import dataclasses
 import os
+import urllib.parse
 from collections.abc import Sequence
 
 import numpy as np
@@ -93,7 +94,7 @@ def read_layout(
     if not files.is_folder(input_dir):
         raise BadInputError(f"{input_dir}: no such folder")
     read = list(layout.read(input_dir))
-    records = [record for record in read if isinstance(record, VideoRecord)]
+    records = [_with_writable_name(record) for record in read if isinstance(record, VideoRecord)]
     problems = [problem for problem in read if isinstance(problem, Problem)]
     if not read:
         raise BadInputError(f"{input_dir}: no videos in this layout ({layout.description})")
@@ -124,6 +125,15 @@ def split_named(name: str) -> str:
     if split not in SPLITS:
         raise BadInputError(f"no split {name!r}: the splits are {', '.join(SPLITS)} and all")
     return split
+
+
+def _with_writable_name(record: VideoRecord) -> VideoRecord:
+    """The record by a name that is UTF-8: where the file's name is none, its bytes as in a URL."""
+    try:
+        record.name.encode()
+    except UnicodeEncodeError:
+        return dataclasses.replace(record, name=urllib.parse.quote(os.fsencode(record.name)))
+    return record
 
 
 def _with_validation(records: list[VideoRecord], validation: ValidationSplit) -> list[VideoRecord]:

@@ -74,12 +74,14 @@ class Layout:
       description: what a folder of this layout holds, as a user is told.
       read: yields a folder's videos, each a record, or a problem where it is broken; paths only, no pixels.
       recognises: whether a folder has this layout.
+      own_validation: the split of the videos that the data set's authors call validation.
       report: what the last reading found out, as JSON values that are recorded with the prepared data.
     """
 
     description: str
     read: Callable[[str], Iterator[VideoRecord | Problem]]
     recognises: Callable[[str], bool]
+    own_validation: str = VALIDATION
     report: Callable[[], dict] = dict
 
 

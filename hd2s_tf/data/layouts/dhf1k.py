@@ -50,4 +50,5 @@ DHF1K = Layout(
     "701-1000 where maps may be missing, and validation videos are taken from 1-600",
     _read,
     _recognises,
+    own_validation=TEST,
 )
