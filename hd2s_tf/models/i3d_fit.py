@@ -1,4 +1,4 @@
-"""S3D fitted to I3D, layer by layer and without a gradient step.
+"""Fits S3D to I3D, layer by layer and without a gradient step.
 
 The two networks differ in the cubic convolutions alone: S3D has one over space and one over time in their place. Every
 layer of S3D sees what S3D's own layers before it answer on clips, and is fitted to what I3D's convolution answers there

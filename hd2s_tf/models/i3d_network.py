@@ -1,4 +1,4 @@
-"""I3D, whose features S3D is fitted to: the layers of `s3d.LAYERS` with cubic kernels, in inference."""
+"""I3D, to whose features S3D is fitted: the layers of `s3d.LAYERS` with cubic kernels, in inference."""
 
 import numpy as np
 import tensorflow as tf

@@ -1,7 +1,7 @@
 """A narrow encoder trained to give I3D's features, as far as its width allows.
 
-Its endpoints have fewer channels than I3D's. A linear projection behind each of them, trained along with it and thrown
-away at the end, predicts I3D's features; the loss is the mean squared error over all endpoints, each as a share of the
+Its endpoints have fewer channels than I3D's. A linear projection behind each of them, which is trained too and then
+discarded, predicts I3D's features; the loss is the mean squared error over all endpoints, each as a share of the
 variance of what is predicted. I3D's features of all clips are computed once.
 """
 

@@ -105,13 +105,13 @@ def make_encoder(
 
 
 def correlations(
-    encoder: S3D, teacher: I3D, clips: Sequence[tf.Tensor], projections: Sequence[tf.Tensor] = ()
+    encoder: S3D, teacher: I3D, judged: Sequence[tf.Tensor], projections: Sequence[tf.Tensor] = ()
 ) -> dict[str, float]:
     """How alike the features of both networks are.
 
     Args:
       encoder, teacher: the networks.
-      clips: batches float32 [B,T,H,W,3] in [-1,1].
+      judged: clips, batches float32 [B,T,H,W,3] in [-1,1].
       projections: for a narrow encoder, [c,C] for each endpoint, to as many channels as the teacher has.
 
     Returns:
@@ -128,7 +128,7 @@ def correlations(
             found[name] = tf.stack([[tf.reduce_mean(a * b) for b in (one, *pair)] for a in (one, *pair)])
         return found
 
-    for batch in clips:
+    for batch in judged:
         for name, value in moments(batch).items():
             sums[name] = sums.get(name, 0.0) + len(batch) * np.float64(value)
     return {name: _correlation(value / value[0, 0]) for name, value in sums.items()}
