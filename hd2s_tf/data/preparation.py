@@ -35,12 +35,14 @@ class Options:
       height, width: of frames and maps in pixels.
       jpeg_quality: of the frames, 1 to 100.
       gaze: settings of the layout `gaze`.
+      name: the data set's; the input folder's if None.
     """
 
     height: int = 128
     width: int = 192
     jpeg_quality: int = 95
     gaze: GazeSettings | None = None
+    name: str | None = None
 
     def check(self) -> None:
         """Raises BadInputError where a value makes no sense."""
@@ -56,7 +58,6 @@ def prepare(
     output_dir: str,
     *,
     split: str = "all",
-    name: str | None = None,
     options: Options = Options(),
     validation: layouts.ValidationSplit = layouts.ValidationSplit(),
     workers: int = 0,
@@ -68,7 +69,6 @@ def prepare(
       layout: a key of `layouts.LAYOUTS`.
       input_dir, output_dir: local or remote folders.
       split: one of `layouts.SPLITS`, or "all".
-      name: the data set's; the input folder's name if None.
       options: of the shards.
       validation: which training videos become validation.
       workers: processes; 0 for one on each core, 1 to stay in this one.
@@ -82,10 +82,9 @@ def prepare(
       RunError: writing failed.
     """
     options.check()
+    if any(files.holds(files.join(output_dir, name), input_dir) for name in layouts.SPLITS):
+        raise BadInputError(f"{output_dir}: the folder to write to holds the data set: {input_dir}")
     chosen_layout = layouts.layout_named(layout, options.gaze)
-    for name_of_split in layouts.SPLITS:
-        if files.holds(files.join(output_dir, name_of_split), input_dir):
-            raise BadInputError(f"{output_dir}: the folder to write to holds the data set: {input_dir}")
     videos, problems = layouts.read_layout(chosen_layout, input_dir, validation)
     if split == "all":
         splits = list(dict.fromkeys(record.split for record in videos))
@@ -95,7 +94,7 @@ def prepare(
     _report(problems, skip_bad)
     information = {
         "format": records.FORMAT,
-        "name": name or os.path.basename(os.path.normpath(input_dir)),  # noqa: PTH119
+        "name": options.name or os.path.basename(os.path.normpath(input_dir)),  # noqa: PTH119
         "layout": layout,
         "options": {**_description(options), "validation": dataclasses.asdict(validation)},
         **chosen_layout.report(),
@@ -115,13 +114,13 @@ def prepare(
 
 def _description(options: Options) -> dict:
     """The options that shards have, as JSON values."""
-    return {name: value for name, value in dataclasses.asdict(options).items() if name != "gaze"}
+    return {name: value for name, value in dataclasses.asdict(options).items() if name not in ("gaze", "name")}
 
 
 def _report(problems: Sequence[object], skip_bad: bool) -> None:
     if problems and not skip_bad:
         others = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
-        raise BadInputError(f"{problems[0]}{others}: give --skip_bad to leave such videos out")
+        raise BadInputError(f"{problems[0]}{others}", "skip_bad")
     for problem in problems:
         logging.warning("left out: %s", problem)
 
