@@ -6,6 +6,8 @@ python tools/train.py --config=configs/ablation.py:4+3+2 --workdir=runs/ablation
 Table 3 is 4, 4+3, 4+3+2, 4+3+2+1 and, with the multi-level loss, configs/hd2s.py; table 4 is 1, 2, 3 and 4 alone.
 tools/experiments.py runs either as a whole.
 
+tools/convert_weights.py makes s3d.weights.h5 from S3D's checkpoint or from I3D's (docs/pretraining.md).
+
 Cost: 500,000 clips; the time is not measured.
 Score: not yet run. The paper's NSS: 4 2.602, 4+3 2.612, 4+3+2 2.699, 4+3+2+1 2.743 (table 3); 1 2.191, 2 2.605, 3 2.663
 (table 4).

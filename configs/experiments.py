@@ -4,6 +4,8 @@ python tools/experiments.py --config=configs/experiments.py:gaze --matrix=all --
 python tools/experiments.py --config=configs/experiments.py:paper --matrix=table5 --data_root=prepared \\
     --workdir=runs/paper --config.recipe.init.encoder=s3d.weights.h5
 
+tools/convert_weights.py makes s3d.weights.h5 from S3D's checkpoint or from I3D's (docs/pretraining.md).
+
 Cost: "gaze" two to eight minutes a training on 2 cores, 25 of them for a seed; "paper" 500,000 clips a training.
 Score: docs/experiments.md for "gaze"; "paper" was not yet run.
 """

@@ -9,6 +9,8 @@ The first trains from S3D's weights, the second fine-tunes ("transfer learning" 
 set. Each is prepared in prepared/<name>, where 10 % of the training videos are the validation split that chooses the
 best weights; DHF1K's videos 601 to 700 are its test split, never seen in training.
 
+tools/convert_weights.py makes s3d.weights.h5 from S3D's checkpoint or from I3D's (docs/pretraining.md).
+
 Cost: 500,000 clips; the time is not measured.
 Score: not yet run. The paper's, NSS and CC: DHF1K 2.806 and 0.489 (table 3); from DHF1K's weights UCF Sports 3.001 and
 0.594, Hollywood-2 3.426 and 0.668 (table 5); from S3D's 2.803 and 0.589, 3.235 and 0.660 (table 7).

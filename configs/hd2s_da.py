@@ -8,6 +8,8 @@ python tools/train.py --config=configs/hd2s_da.py:Hollywood2-UCFSports --workdir
 DHF1K-LEDOV is table 6's; the pairs of DHF1K, Hollywood2 and UCFSports are table 5's. The source's validation split
 chooses the best weights.
 
+tools/convert_weights.py makes s3d.weights.h5 from S3D's checkpoint or from I3D's (docs/pretraining.md).
+
 Cost: 1,000,000 clips, half of them without maps; the time is not measured.
 Score: not yet run. The paper's AUC-Judd of DHF1K-LEDOV on UCF Sports 0.900, on Hollywood-2 0.926 (table 6).
 """

@@ -5,6 +5,8 @@ python tools/train.py --config=configs/hd2s_dsl.py --workdir=runs/hd2s_dsl --str
 
 DHF1K's validation split chooses the best weights.
 
+tools/convert_weights.py makes s3d.weights.h5 from S3D's checkpoint or from I3D's (docs/pretraining.md).
+
 Cost: 500,000 clips; the time is not measured.
 Score: not yet run. The paper's, NSS and CC: DHF1K 2.875 and 0.500, UCF Sports 3.114 and 0.604, Hollywood-2 3.352 and
 0.670 (table 7).

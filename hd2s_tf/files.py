@@ -18,7 +18,7 @@ from hd2s_tf.errors import BadInputError
 
 # TensorFlow itself brings Google's file system; these come with tensorflow-io.
 _TENSORFLOW_IO_SCHEMES = frozenset({"s3", "az", "hdfs", "viewfs", "http", "https"})
-# Their paths begin with a bucket, which must exist before anything is written.
+# Their paths begin with a bucket, which must exist before a file is written.
 _BUCKET_SCHEMES = frozenset({"gs", "s3"})
 
 
@@ -31,7 +31,7 @@ def ready(path: str | os.PathLike) -> str:
     """The path as text, its file system loaded if it is one of tensorflow-io's.
 
     Raises:
-      BadInputError: it needs tensorflow-io, which is not there.
+      BadInputError: it needs tensorflow-io, which is not installed.
     """
     path = os.fspath(path)
     if not is_remote(path):
@@ -40,7 +40,7 @@ def ready(path: str | os.PathLike) -> str:
         # A bucket's own folder is only found with a slash at its end.
         path += "/"
     if path.split("://", 1)[0] in _TENSORFLOW_IO_SCHEMES:
-        # Unless told so, Amazon's library tries for most of a minute to reach a server that is not there.
+        # By default Amazon's library tries for most of a minute to reach a missing server.
         os.environ.setdefault("AWS_RETRY_MODE", "standard")
         try:
             importlib.import_module("tensorflow_io")
@@ -115,7 +115,7 @@ def by_number(names: Iterable[str]) -> list[str]:
 
 
 def make_folder(path: str | os.PathLike) -> None:
-    """Creates a folder and its parents; fine if it is there.
+    """Creates a folder and its parents, unless they exist.
 
     Raises:
       BadInputError: it cannot be created.
@@ -167,7 +167,7 @@ def write_bytes(path: str | os.PathLike, data: bytes) -> None:
     """Writes a whole file under a temporary name and then renames it, so that no reader sees half of it.
 
     Raises:
-      OSError: the file cannot be written (no right to, no space left).
+      OSError: the file cannot be written (no permission, no space left).
     """
     path = ready(path)
     unfinished = f"{path}.{uuid.uuid4().hex[:8]}.tmp"
@@ -217,7 +217,7 @@ def _rename(unfinished: pathlib.Path, target: pathlib.Path) -> None:
 
 
 def copy(source: str | os.PathLike, target: str | os.PathLike) -> None:
-    """Copies a file, the target appearing whole or not at all.
+    """Copies a file; the target appears whole or not at all.
 
     Raises:
       OSError: the target cannot be written.

@@ -198,8 +198,6 @@ def _jpeg(path: str, data: bytes) -> np.ndarray:
 
 
 def _through_opencv(path: str, data: bytes) -> np.ndarray:
-    # What it finds wrong is told by the error alone.
-    cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
     try:
         decoded, pages = cv2.imdecodemulti(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
     except cv2.error as error:

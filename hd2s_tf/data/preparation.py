@@ -82,9 +82,8 @@ def prepare(
       RunError: writing failed.
     """
     options.check()
-    if any(files.holds(files.join(output_dir, name), input_dir) for name in layouts.SPLITS):
-        raise BadInputError(f"{output_dir}: the folder to write to holds the data set: {input_dir}")
     chosen_layout = layouts.layout_named(layout, options.gaze)
+    _check_output(output_dir, input_dir)
     videos, problems = layouts.read_layout(chosen_layout, input_dir, validation)
     if split == "all":
         splits = list(dict.fromkeys(record.split for record in videos))
@@ -110,6 +109,12 @@ def prepare(
             chosen, folder, {**information, "split": wanted, "left_out": left_out}, options, workers, skip_bad
         )
     return written
+
+
+def _check_output(output_dir: str, input_dir: str) -> None:
+    for split in layouts.SPLITS:
+        if files.holds(files.join(output_dir, split), input_dir):
+            raise BadInputError(f"{output_dir}: the folder to write to holds the data set: {input_dir}")
 
 
 def _description(options: Options) -> dict:

@@ -1,8 +1,8 @@
 """Prepared data: the schema of a frame's record, shards of such records, and `dataset.json` that describes them.
 
-A shard is a TFRecord file of one record a frame, frames of a video one after the other, and beside it an index with
-the position of every record, so that any window can be read without what comes before it. Every record is checked
-against its checksum when it is read.
+A shard is a TFRecord file with one record a frame, the frames of a video in order. An index beside it holds the
+position of every record, so that any window can be read without the frames before it. Every record is checked against
+its checksum when it is read.
 """
 
 import collections
@@ -56,7 +56,7 @@ class FrameRecord:
 
 
 def write_frame(record: FrameRecord) -> bytes:
-    """A frame as a serialized tf.train.Example."""
+    """Serializes a frame as a tf.train.Example."""
     features = {
         "image": record.image,
         "saliency_map": record.saliency_map,
@@ -87,7 +87,7 @@ def parse_frame(serialized: bytes) -> FrameRecord:
 
 
 def frame_of(serialized: bytes) -> bytes:
-    """A record as it stands in a TFRecord file: length, checksum, bytes, checksum."""
+    """Frames a record as a TFRecord file does: length, checksum, bytes, checksum."""
     length = struct.pack("<Q", len(serialized))
     return length + _masked_checksum(length) + serialized + _masked_checksum(serialized)
 
@@ -121,7 +121,7 @@ class Video:
         return len(self.targets)
 
     def read(self, indices: np.ndarray) -> list[FrameRecord]:
-        """Reads frames by their indices, each record once however often it is asked for.
+        """Reads frames by their indices, each record once even if it is asked for several times.
 
         Raises:
           RunError: the shard is truncated, damaged or gone.
@@ -155,7 +155,7 @@ class _OpenShards:
                 if len(self._descriptors) > _OPEN_SHARDS:
                     os.close(self._descriptors.popitem(last=False)[1])
             self._descriptors.move_to_end(path)
-            # A descriptor of its own, which closing the shared one in another thread does not take away.
+            # A duplicate, which survives when another thread closes the shared descriptor.
             descriptor = os.dup(self._descriptors[path])
         try:
             return os.pread(descriptor, end - start, start)
@@ -203,7 +203,7 @@ class Dataset:
 
     @functools.cached_property
     def description(self) -> dict:
-        """What a run's record says of it: name, split, ids of its videos, checksums of its shards."""
+        """Describes the split in a run's record: name, split, ids of its videos, checksums of its shards."""
         kept = ("name", "layout", "split", "options", "counts")
         return {
             **{key: self.information[key] for key in kept},
@@ -217,7 +217,7 @@ def load_dataset(data_dir: str | os.PathLike, split: str) -> Dataset:
     """Opens a prepared split.
 
     Raises:
-      BadInputError: nothing prepared there, or not completely, or a shard that is missing or of another size.
+      BadInputError: nothing is prepared there, it is incomplete, or a shard is missing or of another size.
     """
     folder = files.join(data_dir, split)
     path = files.join(folder, DATASET)
@@ -267,7 +267,7 @@ def load_splits(data_dir: str | os.PathLike, splits: tuple[str, ...] = ()) -> li
     """Opens the splits named, or all that are prepared.
 
     Raises:
-      BadInputError: there are none, or one that `load_dataset` refuses.
+      BadInputError: there are none, or `load_dataset` refuses one.
     """
     if not files.is_folder(data_dir):
         raise BadInputError(f"{data_dir}: no such folder")

@@ -1,7 +1,7 @@
-"""PNG and JPEG pictures of anybody inside a graph: limited before they are decoded, and shown as elsewhere.
+"""PNG and JPEG pictures of any origin, decoded inside a graph: checked before that, and shown as elsewhere.
 
-What a picture claims is read from its header, since a few kilobytes can claim gigabytes, and what is not read right is
-refused by name (INVALID_ARGUMENT). Formats: PNG (third edition, W3C 2025), JPEG (ITU-T T.81, annex B), Exif 2.32.
+What a picture claims is read from its header, since a few kilobytes can claim gigabytes, and what cannot be read right
+is refused by name (INVALID_ARGUMENT). Formats: PNG (third edition, W3C 2025), JPEG (ITU-T T.81, annex B), Exif 2.32.
 """
 
 import dataclasses

@@ -21,14 +21,14 @@ from hd2s_tf.inference.overlay import Overlay
 from hd2s_tf.inference.predictor import Prediction
 
 MAPS, CONSPICUITY, OVERLAY, SUMMARY = "maps", "conspicuity", "overlay.mp4", "summary.json"
-# What an interrupted run of a served model was about; removed at its end.
+# The record of an interrupted run of a served model; removed at its end.
 RUN = "run.json"
 _PENDING_MAPS, _PENDING_FRAMES = 64, 16
 
 
 @dataclasses.dataclass(frozen=True)
 class Parts:
-    """What of the predictions is written.
+    """The parts of the predictions to write.
 
     Attributes:
       maps: the saliency maps.
@@ -49,7 +49,7 @@ class OutputFolder:
       overwrite: whether an earlier output may be replaced, which happens when the first new map is there.
 
     Raises:
-      BadInputError: not a folder, one with an earlier output, or one without the right to write.
+      BadInputError: not a folder, one with an earlier output, or one without permission to write.
     """
 
     def __init__(self, path: str, overwrite: bool) -> None:
@@ -80,7 +80,7 @@ class OutputFolder:
         Args:
           predictions: of every frame, in order.
           reading: of the frames.
-          about: what the summary says besides.
+          about: further entries of the summary.
           parts: what is written.
           run: the record of a run that can be resumed; removed at its end.
           done: so many maps are there from an interrupted run.
@@ -89,7 +89,7 @@ class OutputFolder:
           The summary.
 
         Raises:
-          BadInputError: no frames, or no right to write.
+          BadInputError: no frames, or no permission to write.
         """
         started, source = time.perf_counter(), reading.source
         if not done:

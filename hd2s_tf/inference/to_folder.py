@@ -1,4 +1,4 @@
-"""From an input to a folder of maps, an overlay video and a summary, with a network in this process or a served one."""
+"""Predicts an input into a folder of maps, an overlay video and a summary, with a network here or a served one."""
 
 import dataclasses
 import zlib

@@ -23,7 +23,7 @@ DESCRIPTION = "model_info"
 MODEL_INFO, BATCHING = "model_info.json", "batching_params.pbtxt"
 WARMUP = pathlib.PurePath("assets.extra", "tf_serving_warmup_requests")
 
-# No clip is longer, higher or wider: more is no description of a model.
+# No clip is longer, higher or wider than this.
 _LARGEST_SIDE = 16384
 
 

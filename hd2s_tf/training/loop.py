@@ -22,7 +22,7 @@ from hd2s_tf.training.monitor import Monitor
 from hd2s_tf.training.validation import Validation
 
 CONFIG, BEST, LAST, CHECKPOINTS = "config.json", "best.weights.h5", "last.weights.h5", "checkpoints"
-# Of the values logged, those beside the progress bar.
+# The logged values that the progress bar shows.
 _SHOWN = ("loss", "nss", "cc", "clips_per_second")
 
 

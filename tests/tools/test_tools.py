@@ -130,7 +130,44 @@ def test_prepare_look_train_and_evaluate(run, tmp_path):
         assert (tmp_path / "run" / name).exists()
     weights = tmp_path / "run" / "last.weights.h5"
     given = [f"--data_dir={prepared}", "--split=validation", f"--weights={weights}"]
-    assert "mean over videos" in run("tools/evaluate.py", *given, f"--output_dir={tmp_path / 'scores'}")
+    printed = run("tools/evaluate.py", *given, f"--output_dir={tmp_path / 'scores'}", "--protocol=dhf1k")
+    assert printed.splitlines()[1].startswith("mean over frames")
+    assert (tmp_path / "scores" / "report.html").exists()
+
+
+def test_gaze_of_ones_own_to_scores_of_people(run, tmp_path):
+    from hd2s_tf.data import synthetic
+
+    synthetic.write_gaze(tmp_path / "study", videos=2, frames=18, observers=4)
+    given = ["--layout=gaze", f"--input_dir={tmp_path / 'study'}", f"--output_dir={tmp_path / 'mine'}", "--workers=1"]
+    output = run("tools/prepare_dataset.py", *given, "--validation_fraction=0.5", "--sigma=0.03w")
+    assert "x=x, y=y, time=onset_ms, duration=duration_ms; x and y are stimulus pixels, times ms" in output
+    assert "validation: 1 videos, 18 frames" in output
+    given = [
+        f"--data_dir={tmp_path / 'mine'}",
+        "--split=validation",
+        "--every=6",
+        f"--output_dir={tmp_path / 'scores'}",
+    ]
+    assert "mean over videos" in run("tools/evaluate.py", *given, "--every=6", "--weights=baseline:observers")
+
+
+@pytest.mark.parametrize(
+    "arguments, message",
+    [
+        (["--layout=gaze", "--screen=big"], "the screen is 'big'"),
+        (["--layout=gaze", "--sigma=1deg"], "how many pixels a degree has"),
+        (["--layout=gaze", "--gaze=missing.csv"], "missing.csv: cannot be read"),
+        (["--layout=gaze"], "no table of gaze"),
+        (["--layout=ucf_sports", "--observers=odd"], "the layout ucf_sports takes no settings of gaze"),
+    ],
+)
+def test_prepare_refuses_gaze_that_cannot_be_read_in_one_line(run, tmp_path, arguments, message):
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "a.png").write_bytes(b"x")
+    given = [f"--input_dir={tmp_path / 'data'}", f"--output_dir={tmp_path / 'out'}", *arguments]
+    assert message in run("tools/prepare_dataset.py", *given, status=2)
+    assert not (tmp_path / "out").exists()
 
 
 @pytest.mark.parametrize(
@@ -187,6 +224,14 @@ def test_convert_refuses_what_is_no_checkpoint(run, tmp_path):
     given = [f"--checkpoint={tmp_path / 'x.npz'}", f"--output={tmp_path / 'x.weights.h5'}"]
     assert "x.npz" in run("tools/convert_weights.py", *given, status=2)
     assert not (tmp_path / "x.weights.h5").exists()
+
+
+def test_convert_refuses_a_checkpoint_that_would_run_something(run, tmp_path):
+    path = tmp_path / "i3d.ckpt"
+    path.write_bytes(b"cos\nsystem\n(S'true'\ntR.")
+    given = (f"--checkpoint={path}", "--clips=generated:train", f"--output={tmp_path / 'e.weights.h5'}")
+    assert "refused: it names os.system" in run("tools/convert_weights.py", *given, status=2)
+    assert not (tmp_path / "e.weights.h5").exists()
 
 
 def test_a_tool_starts_as_a_program_of_its_own():

@@ -296,13 +296,24 @@ class _Reader:
         return wrong
 
     def _check_units(self, reading: TableReading, rows: np.ndarray) -> None:
+        """Refuses rows some of which must be in other units than the rest."""
+        if not len(rows):
+            return
         relative = reading.coordinates in (exports.RELATIVE, exports.RELATIVE_UP, exports.RELATIVE_SCREEN)
-        points = np.stack([rows["y"], rows["x"]], 1)
-        first = units.mixed(points, relative) if len(rows) else None
+        first = units.mixed(np.stack([rows["y"], rows["x"]], 1), relative)
         if first is not None:
             raise BadInputError(
-                f"{reading.place(rows['line'][first], 'x', 'y')}: "
-                f"units are mixed: {rows['x'][first]:g} and {rows['y'][first]:g} among {reading.coordinates}"
+                f"{reading.place(rows['line'][first], 'x', 'y')}: units are mixed: "
+                f"{rows['x'][first]:g} and {rows['y'][first]:g} among {reading.coordinates}"
+            )
+        if reading.holds_samples or reading.time_unit == "frames":
+            return
+        durations = rows["end"] - rows["onset"]
+        first = units.mixed_durations(durations)
+        if first is not None:
+            raise BadInputError(
+                f"{reading.place(rows['line'][first], 'duration', 'end')}: units are wrong or mixed: a fixation of "
+                f"{durations[first]:g} ms, the durations being {reading.duration_unit}"
             )
 
     def _store_events(self, videos: np.ndarray, rows: np.ndarray, events: np.ndarray, row: int) -> None:

@@ -9,6 +9,9 @@ from hd2s_tf.data.gaze import exports
 _LARGEST_DURATIONS = {"s": 20.0, "ms": 2e4, "us": 2e7}
 _LARGEST_INTERVALS = {"s": 0.3, "ms": 300.0, "us": 3e5}
 _RELATIVE_SHARE = 0.9
+# Fixations are not shorter or longer, in ms; few rows may be.
+_SHORTEST, _LONGEST = 5.0, 60_000.0
+_FEW = 0.05
 
 
 def time_unit(values: np.ndarray, about: str) -> str:
@@ -48,4 +51,14 @@ def mixed(points: np.ndarray, relative: bool) -> int | None:
     fractions = ((points > 0) & (points < 1) & (points % 1 != 0)).all(1)
     pixels = (points > 10).any(1)
     others = pixels if relative else fractions
-    return int(np.argmax(others)) if others.mean() > 0.05 else None
+    return int(np.argmax(others)) if others.mean() > _FEW else None
+
+
+def mixed_durations(durations: np.ndarray) -> int | None:
+    """Index of the first duration that no fixation has, so that its unit must be another; None where few or none are.
+
+    Args:
+      durations: float [N], ms.
+    """
+    others = (durations < _SHORTEST) | (durations > _LONGEST)
+    return int(np.argmax(others)) if others.mean() > _FEW else None

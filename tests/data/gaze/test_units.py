@@ -29,3 +29,11 @@ def test_mixed_units_are_found():
     assert units.mixed(points[::-1], relative=True) == 2
     # A few in the corner are no other unit.
     assert units.mixed(np.repeat(points[:19], [10] * 18 + [1], axis=0), relative=False) is None
+
+
+def test_durations_that_no_fixation_has_are_found():
+    durations = np.array([200.0] * 18 + [0.3, 0.2])
+    assert units.mixed_durations(durations) == 18
+    assert units.mixed_durations(durations[:18]) is None
+    assert units.mixed_durations(durations * 1000) == 0
+    assert units.mixed_durations(np.repeat(durations[:19], [10] * 18 + [1])) is None

@@ -229,6 +229,8 @@ def test_splits_by_folder_list_and_fraction(tmp_path):
          "fixations.csv, line 2, columns x and y: 500 and 25 lie beside .*a.png, as do 2 of 2 rows: no stimulus"),
         (["a,p,0,100,0.5,0.5"] + ["a,p,0,200,60,25"] * 9, _HEADER,
          "fixations.csv, line 2, columns x and y: units are mixed: 0.5 and 0.5 among stimulus pixels"),
+        (["a,p,0,0.1,60,25"] + ["a,p,0,200,60,25"] * 9, _HEADER,
+         "fixations.csv, line 2, column duration_ms: units are wrong or mixed: a fixation of 0.1 ms"),
         (["b,p,0,100,5,5", "a,p,0,100,5,5"], _HEADER,
          "fixations.csv, line 2, column image: no video or image is called 'b'"),
     ],
