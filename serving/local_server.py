@@ -21,6 +21,9 @@ _MAX_REQUEST_BYTES = flags.DEFINE_integer("max_request_bytes", 64 << 20, "Larges
 _QUEUE = flags.DEFINE_integer("queue", 64, "Requests that run or wait; further ones are refused.", lower_bound=1)
 _WORKERS = flags.DEFINE_integer("workers", 2, "Requests computed at a time.", lower_bound=1)
 _POLL_SECONDS = flags.DEFINE_float("poll_seconds", 1.0, "Seconds between looks for new versions.", lower_bound=0.05)
+_ALLOW_LABELS = flags.DEFINE_bool(
+    "allow_version_labels_for_unavailable_models", False, "Whether the configuration may have version labels."
+)
 _TLS_CERTIFICATE = flags.DEFINE_string("tls_certificate", None, "The server's certificate; encrypts connections.")
 _TLS_KEY = flags.DEFINE_string("tls_key", None, "Its key.")
 _TLS_CLIENT_CA = flags.DEFINE_string("tls_client_ca", None, "Authority that clients' certificates must be signed by.")
@@ -51,6 +54,7 @@ def main() -> None:
         queue=_QUEUE.value,
         workers=_WORKERS.value,
         poll_seconds=_POLL_SECONDS.value,
+        allow_labels=_ALLOW_LABELS.value,
         address=_ADDRESS.value,
         credentials=credentials,
     )

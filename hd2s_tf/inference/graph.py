@@ -32,8 +32,7 @@ class MapGraph(tf.Module):
         maps, start, advance = (
             folding.with_constant_weights(model, function) for function in (self._maps, self._start, self._advance)
         )
-        self.maps = tf.function(maps, reduce_retracing=True)
-        self.start, self.advance = tf.function(start), tf.function(advance)
+        self.maps, self.start, self.advance = tf.function(maps), tf.function(start), tf.function(advance)
 
     def _maps(self, clips: tf.Tensor, domains: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         return _maps_of(self.model({"clip": preprocessing.scale(clips), "domain": domains}, training=False))

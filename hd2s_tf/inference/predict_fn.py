@@ -111,7 +111,10 @@ class ModelPredictFn(PredictFn):
 
     def __call__(self, clips: np.ndarray, conspicuity: bool = False) -> Maps:
         """See `PredictFn`."""
-        saliency_maps, conspicuity_maps = self.graph.maps(tf.constant(clips), tf.fill([len(clips)], self._domain_index))
+        # One graph for batches of every size, but one for each size of frames: tracing takes seconds.
+        clip_spec, domain_spec = tf.TensorSpec((None, *clips.shape[1:]), tf.uint8), tf.TensorSpec((None,), tf.int32)
+        maps = self.graph.maps.get_concrete_function(clip_spec, domain_spec)
+        saliency_maps, conspicuity_maps = maps(tf.constant(clips), tf.fill([len(clips)], self._domain_index))
         return Maps(saliency_maps.numpy(), conspicuity_maps.numpy() if conspicuity else None)
 
     def open_stream(self, context: np.ndarray) -> Stream:

@@ -2,7 +2,9 @@
 
 import dataclasses
 import pathlib
+import re
 import threading
+import time
 
 import numpy as np
 import tensorflow as tf
@@ -13,6 +15,9 @@ from tensorflow_serving.config import model_server_config_pb2
 from hd2s_tf.errors import BadInputError
 from hd2s_tf.serving import signatures
 
+# As TensorFlow Serving's defaults: how often a failed load is tried again, and after how many seconds each.
+_RETRIES, _RETRY_SECONDS = 5, 60.0
+_LARGEST_NUMBER = 2**63 - 1
 # LOADING, AVAILABLE, UNLOADING and END, which is final; with an error, the version could not be loaded.
 State = get_model_status_pb2.ModelVersionStatus.State
 
@@ -36,7 +41,8 @@ class Servable:
                 loaded = tf.compat.v1.saved_model.loader.load(self._session, ["serve"], str(folder))
             self.signatures = dict(loaded.signature_def)
             self._warm_up(folder / signatures.WARMUP)
-        except (OSError, RuntimeError, ValueError, KeyError, tf.errors.OpError) as error:
+        except Exception as error:
+            # A folder may hold anything, and each kind of damage has an exception of its own.
             raise ValueError(f"{folder}: cannot be loaded: {error}") from error
 
     def run(self, signature: str, inputs: dict[str, np.ndarray], outputs: list[str]) -> list[np.ndarray]:
@@ -66,10 +72,13 @@ class Servable:
 
 @dataclasses.dataclass
 class _Version:
+    folder: pathlib.Path
     state: int = State.LOADING
     servable: Servable | None = None
     users: int = 0
     error: str = ""
+    failures: int = 0
+    next_attempt: float = 0.0
 
 
 class Model:
@@ -78,13 +87,15 @@ class Model:
     Args:
       config: its name, the folder of its versions, which of them to serve (the newest, unless it says otherwise) and
         their labels.
+      retry_seconds: between attempts to load a version.
 
     Raises:
       BadInputError: no version can be loaded.
     """
 
-    def __init__(self, config: model_server_config_pb2.ModelConfig) -> None:
+    def __init__(self, config: model_server_config_pb2.ModelConfig, retry_seconds: float = _RETRY_SECONDS) -> None:
         self.name, self.labels = config.name, dict(config.version_labels)
+        self._retry_seconds = retry_seconds
         self._policy = config.model_version_policy
         self._base_path = pathlib.Path(config.base_path)
         self._versions: dict[int, _Version] = {}
@@ -97,10 +108,14 @@ class Model:
     def refresh(self) -> None:
         """Loads the versions that must be served and are not yet, then retires the others."""
         wanted = self._wanted()
-        for number in wanted:
+        for number, folder in wanted.items():
             version = self._versions.get(number)
             if version is None or (version.state == State.END and not version.error):
-                self._load(number)
+                version = _Version(folder)
+                with self._lock:
+                    self._versions[number] = version
+            if version.state == State.LOADING and time.monotonic() >= version.next_attempt:
+                self._load(number, version)
         with self._lock:
             if any(self._versions[number].state == State.AVAILABLE for number in wanted):
                 for number, version in self._versions.items():
@@ -129,35 +144,34 @@ class Model:
         with self._lock:
             return {number: (version.state, version.error) for number, version in sorted(self._versions.items())[::-1]}
 
-    def _wanted(self) -> list[int]:
+    def _wanted(self) -> dict[int, pathlib.Path]:
+        """The folders of the versions to serve by their numbers: any folder whose name is one, as 1 or 0001."""
         try:
-            found = sorted(
-                int(path.name)
-                for path in self._base_path.iterdir()
-                if path.name.isdecimal() and (path / "saved_model.pb").exists()
-            )
+            folders = sorted(self._base_path.iterdir())
         except OSError as error:
             logging.warning("%s: %s", self._base_path, error.strerror)
-            return []
+            return {}
+        numbered = {int(path.name): path for path in folders if re.fullmatch("[0-9]+", path.name) and path.is_dir()}
+        found = sorted(number for number in numbered if number <= _LARGEST_NUMBER)
         choice = self._policy.WhichOneof("policy_choice")
-        if choice == "all":
-            return found
         if choice == "specific":
-            return [number for number in found if number in self._policy.specific.versions]
-        return found[-(self._policy.latest.num_versions or 1) :]
+            found = [number for number in found if number in self._policy.specific.versions]
+        elif choice != "all":
+            found = found[-(self._policy.latest.num_versions or 1) :]
+        return {number: numbered[number] for number in found}
 
-    def _load(self, number: int) -> None:
-        version = _Version()
-        with self._lock:
-            self._versions[number] = version
+    def _load(self, number: int, version: _Version) -> None:
         try:
-            servable = Servable(self._base_path / str(number), number)
+            servable = Servable(version.folder, number)
         except ValueError as error:
-            version.state, version.error = State.END, str(error)
+            version.failures += 1
+            version.error, version.next_attempt = str(error), time.monotonic() + self._retry_seconds
+            if version.failures > _RETRIES:
+                version.state = State.END
             logging.error("%s", error)
             return
         with self._lock:
-            version.servable, version.state = servable, State.AVAILABLE
+            version.servable, version.state, version.error = servable, State.AVAILABLE, ""
         logging.info("model %s: version %d is available", self.name, number)
 
     def _close_unused(self) -> None:

@@ -4,6 +4,7 @@ For trying and testing on a machine without TensorFlow Serving: one process, no 
 """
 
 import concurrent.futures
+import math
 import threading
 import time
 from collections.abc import Callable, Iterable
@@ -11,8 +12,9 @@ from collections.abc import Callable, Iterable
 import grpc
 import numpy as np
 import tensorflow as tf
+from absl import logging
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
-from tensorflow.core.framework import types_pb2
+from tensorflow.core.framework import tensor_pb2, types_pb2
 from tensorflow.core.protobuf import meta_graph_pb2
 from tensorflow_serving.apis import (
     get_model_metadata_pb2,
@@ -30,8 +32,12 @@ from hd2s_tf.serving import models, signatures
 
 # TensorFlow's error codes and gRPC's are the same numbers.
 _CODES = {code.value[0]: code for code in grpc.StatusCode}
-# Threads for calls that are answered at once, while all others wait.
-_SPARE_THREADS = 4
+# Many more than calls that may wait: each holds one from its first byte on, even if the rest comes slowly or never.
+_THREADS = 512
+# As the deployment files have it: a connection ends after a while, and with it the wait for a slow sender.
+_CONNECTION_MS, _GRACE_MS, _PING_MS = 30_000, 120_000, 20_000
+# TensorFlow Serving cuts messages off here.
+_LONGEST_MESSAGE = 1024
 # Seconds for clients to read the last answers before connections close.
 _SECONDS_TO_READ = 1.0
 
@@ -59,14 +65,33 @@ def _answering(method: Callable) -> Callable:
                 raise _bad("Missing ModelSpec")
             return method(self, request, context)
         except _Stop as stop:
-            context.abort(stop.code, stop.message)
+            cut = len(stop.message) > _LONGEST_MESSAGE
+            context.abort(stop.code, stop.message[:_LONGEST_MESSAGE] + "...TRUNCATED" * cut)
 
     return answer
 
 
+class _Place:
+    """A call's place in the queue, kept until both its answer is sent, or nobody wants it, and its thread is free.
+
+    A large answer takes longer than the thread, and a thread inside TensorFlow longer than a cancelled call.
+    """
+
+    def __init__(self, places: threading.Semaphore) -> None:
+        self._places, self._lock, self._ends = places, threading.Lock(), 2
+
+    def end(self) -> None:
+        """Tells that one of both is so."""
+        with self._lock:
+            self._ends -= 1
+            ended = self._ends == 0
+        if ended:
+            self._places.release()
+
+
 class _Services(prediction_service_pb2_grpc.PredictionServiceServicer, model_service_pb2_grpc.ModelServiceServicer):
-    def __init__(self, served: dict[str, models.Model], workers: int, queue: int) -> None:
-        self._served, self._queue = served, queue
+    def __init__(self, served: dict[str, models.Model], workers: int, queue: int, most_bytes: int) -> None:
+        self._served, self._queue, self._most_bytes = served, queue, most_bytes
         self._places, self._workers = threading.Semaphore(queue), threading.Semaphore(workers)
         self._closed = False
 
@@ -85,17 +110,20 @@ class _Services(prediction_service_pb2_grpc.PredictionServiceServicer, model_ser
         """Runs a signature."""
         if not self._places.acquire(blocking=False):
             raise _Stop(grpc.StatusCode.RESOURCE_EXHAUSTED, "The server's queue is full")
-        # A call keeps its place until its answer is sent: a large one takes longer than this function.
-        if not context.add_callback(self._places.release):
-            self._places.release()
-        with self._workers:
-            if not context.is_active():
-                raise _Stop(grpc.StatusCode.CANCELLED, "The client is gone")
-            model, servable = self._acquire(request.model_spec)
-            try:
-                return _run(request, servable)
-            finally:
-                model.release(servable)
+        place = _Place(self._places)
+        if not context.add_callback(place.end):
+            place.end()
+        try:
+            with self._workers:
+                if not context.is_active():
+                    raise _Stop(grpc.StatusCode.CANCELLED, "The client is gone")
+                model, servable = self._acquire(request.model_spec)
+                try:
+                    return _run(request, servable, self._most_bytes)
+                finally:
+                    model.release(servable)
+        finally:
+            place.end()
 
     @_answering
     def GetModelMetadata(
@@ -157,12 +185,14 @@ class _Services(prediction_service_pb2_grpc.PredictionServiceServicer, model_ser
         return model, servable
 
 
-def _run(request: predict_pb2.PredictRequest, servable: models.Servable) -> predict_pb2.PredictResponse:
+def _run(
+    request: predict_pb2.PredictRequest, servable: models.Servable, most_bytes: int
+) -> predict_pb2.PredictResponse:
     name = request.model_spec.signature_name or signatures.PREDICT_CLIPS
     if name not in servable.signatures:
         raise _Stop(grpc.StatusCode.FAILED_PRECONDITION, f'Serving signature key "{name}" not found.')
     signature = servable.signatures[name]
-    inputs = _inputs(request, signature)
+    inputs = _inputs(request, signature, most_bytes)
     outputs = _outputs(request, signature)
     try:
         values = servable.run(name, inputs, outputs)
@@ -176,7 +206,9 @@ def _run(request: predict_pb2.PredictRequest, servable: models.Servable) -> pred
     return response
 
 
-def _inputs(request: predict_pb2.PredictRequest, signature: meta_graph_pb2.SignatureDef) -> dict[str, np.ndarray]:
+def _inputs(
+    request: predict_pb2.PredictRequest, signature: meta_graph_pb2.SignatureDef, most_bytes: int
+) -> dict[str, np.ndarray]:
     required, sent = set(signature.inputs), set(request.inputs)
     if len(sent) != len(required):
         raise _bad(
@@ -193,12 +225,23 @@ def _inputs(request: predict_pb2.PredictRequest, signature: meta_graph_pb2.Signa
     for position, name in enumerate(sorted(required, key=lambda name: signature.inputs[name].name)):
         tensor, expected = request.inputs[name], signature.inputs[name].dtype
         try:
+            # A few bytes can name a shape of any size, which one value fills.
+            if _size(tensor) > most_bytes:
+                raise _Stop(grpc.StatusCode.RESOURCE_EXHAUSTED, f"{name} would take more than {most_bytes} bytes")
             arrays[name] = tf.make_ndarray(tensor)
         except (TypeError, ValueError, KeyError) as error:
             raise _bad(f"tensor parsing error: {name}") from error
         if tensor.dtype != expected:
             raise _bad(f"Expects arg[{position}] to be {_type(expected)} but {_type(tensor.dtype)} is provided")
     return arrays
+
+
+def _size(tensor: tensor_pb2.TensorProto) -> int:
+    """Bytes of the array that a tensor becomes; of strings those of the references to them."""
+    sides = [side.size for side in tensor.tensor_shape.dim]
+    if min(sides, default=0) < 0:
+        raise ValueError(f"the shape is {sides}")
+    return math.prod(sides) * (8 if tensor.dtype == types_pb2.DT_STRING else tf.as_dtype(tensor.dtype).size)
 
 
 def _outputs(request: predict_pb2.PredictRequest, signature: meta_graph_pb2.SignatureDef) -> list[str]:
@@ -246,6 +289,15 @@ def tls(certificate: str | None, key: str | None, client_ca: str | None = None) 
     return grpc.ssl_server_credentials([pair], client_ca and files.read_bytes(client_ca), client_ca is not None)
 
 
+def _open_models(configs: Iterable[model_server_config_pb2.ModelConfig], allow_labels: bool) -> dict[str, models.Model]:
+    configs = list(configs)
+    for config in configs:
+        for version in () if allow_labels else config.version_labels.values():
+            wanted = f"Request to assign label to version {version} of model {config.name}"
+            raise BadInputError(f"{wanted}, which is not currently available for inference")
+    return {config.name: models.Model(config) for config in configs}
+
+
 class Server:
     """A running server.
 
@@ -255,6 +307,8 @@ class Server:
       max_request_bytes: largest request.
       queue: Predict calls that run or wait; others are refused.
       workers: Predict calls that run at a time.
+      allow_labels: whether labels may be in `configs`; TensorFlow Serving admits them at its start only with
+        `--allow_version_labels_for_unavailable_models`, since no version is available then.
       poll_seconds: between looks for new versions.
       address: to listen on.
       credentials: with them connections are encrypted; see `tls`.
@@ -275,17 +329,21 @@ class Server:
         queue: int = 64,
         workers: int = 2,
         poll_seconds: float = 1.0,
+        allow_labels: bool = False,
         address: str = "127.0.0.1",
         credentials: grpc.ServerCredentials | None = None,
     ) -> None:
-        self._models = {config.name: models.Model(config) for config in configs}
+        self._models = _open_models(configs, allow_labels)
         options = [
             ("grpc.max_receive_message_length", max_request_bytes),
             ("grpc.max_send_message_length", -1),
             ("grpc.so_reuseport", 0),
+            ("grpc.max_connection_age_ms", _CONNECTION_MS),
+            ("grpc.max_connection_age_grace_ms", _GRACE_MS),
+            ("grpc.http2.min_ping_interval_without_data_ms", _PING_MS),
         ]
-        self._server = grpc.server(concurrent.futures.ThreadPoolExecutor(queue + _SPARE_THREADS), options=options)
-        self._services = _Services(self._models, workers, queue)
+        self._server = grpc.server(concurrent.futures.ThreadPoolExecutor(_THREADS), options=options)
+        self._services = _Services(self._models, workers, queue, max_request_bytes)
         prediction_service_pb2_grpc.add_PredictionServiceServicer_to_server(self._services, self._server)
         model_service_pb2_grpc.add_ModelServiceServicer_to_server(self._services, self._server)
         self._health = health.HealthServicer()
@@ -299,7 +357,7 @@ class Server:
         except RuntimeError as error:
             reason = "taken, or the certificate and its key do not fit" if credentials else str(error)
             raise BadInputError(f"port {port} of {address} cannot be listened on: {reason}") from error
-        for name in ("", "tensorflow.serving.PredictionService"):
+        for name in ("", "ModelService", "PredictionService"):
             self._health.set(name, health_pb2.HealthCheckResponse.SERVING)
         self._stopped = threading.Event()
         self._poll = threading.Thread(target=self._look_for_versions, args=(poll_seconds,), daemon=True)
@@ -328,4 +386,8 @@ class Server:
     def _look_for_versions(self, seconds: float) -> None:
         while not self._stopped.wait(seconds):
             for model in self._models.values():
-                model.refresh()
+                try:
+                    model.refresh()
+                except Exception:
+                    # Whatever a folder holds, the next look may find it mended.
+                    logging.exception("model %s: looking for versions failed", model.name)

@@ -2,10 +2,9 @@ import numpy as np
 import pytest
 
 from hd2s_tf.errors import BadInputError, RunError
-from hd2s_tf.inference.domains import domain_index
 from hd2s_tf.inference.loading import load_predict_fn
 from hd2s_tf.inference.predict_fn import FunctionPredictFn, ModelPredictFn
-from hd2s_tf.inference.predictor import predict_video
+from hd2s_tf.inference.predictor import predict_frame, predict_video
 from hd2s_tf.models.hd2s import HD2S
 from hd2s_tf.serving.signatures import ModelInfo
 
@@ -96,18 +95,6 @@ def test_settings_that_make_no_sense(arguments):
         next(predict_video(_last_pixel, _frames(1), **arguments))
 
 
-def test_domains_are_found_by_name():
-    assert domain_index("ucfsports", ("DHF1K", "UCFSports")) == 1
-    assert domain_index(None, ()) == 0
-    for name, domains, message in (
-        ("other", ("DHF1K",), "no domain 'other': this model has DHF1K"),
-        (None, ("DHF1K",), "no domain is given"),
-        ("DHF1K", (), "not domain-specific"),
-    ):
-        with pytest.raises(BadInputError, match=message):
-            domain_index(name, domains)
-
-
 def test_the_bundled_model_sees_a_bright_disc():
     frames = _frames(1, (128, 192))
     frames[0][:] = 60
@@ -120,12 +107,31 @@ def test_the_bundled_model_sees_a_bright_disc():
     assert np.hypot(peak[0] - 40, peak[1] - 130) < 24
 
 
-def test_unknown_presets_and_weights():
-    with pytest.raises(BadInputError, match="no preset 'x'"):
-        load_predict_fn("random", "x")
-    with pytest.raises(BadInputError, match="no such weight file"):
-        load_predict_fn("missing.weights.h5")
-    with pytest.raises(BadInputError, match="weights of another model"):
-        from hd2s_tf.models import weight_files
+@pytest.mark.parametrize("index", [0, 7, 14, 15, 21])
+def test_one_frame_alone_has_the_maps_that_it_has_in_its_video(random_predict_fn, index):
+    frames = np.random.default_rng(index).integers(0, 256, (22, 128, 192, 3), np.uint8)
+    whole = list(predict_video(random_predict_fn, frames, smoothing_sigma=2.0, conspicuity=True))[index]
+    read = []
 
-        load_predict_fn(weight_files.bundled("hd2s_tiny"), "hd2s")
+    def read_frames(indices):
+        read.append(indices)
+        return {position: frames[position] for position in indices}
+
+    saliency_map, *conspicuity_maps = predict_frame(random_predict_fn, read_frames, 22, index, smoothing_sigma=2.0)
+    np.testing.assert_allclose(saliency_map, whole.network_map, rtol=0, atol=1e-2)
+    assert len(conspicuity_maps) == len(whole.conspicuity_maps) == 2
+    (indices,) = read
+    assert len(indices) <= 16
+
+
+def test_frames_far_apart_wait_for_no_more_than_two_windows():
+    read = []
+
+    def frames():
+        for frame in _frames(120):
+            read.append(frame)
+            yield frame
+
+    for prediction in predict_video(_last_pixel, frames(), batch_size=8, stride=50, smoothing_sigma=0):
+        # A batch of eight windows would need 400 frames.
+        assert len(read) <= prediction.index + 50 + 8 + 1

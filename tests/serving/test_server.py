@@ -47,7 +47,10 @@ def test_a_label_is_a_version(cold, serve, tmp_path):
         shutil.copytree(cold / "1", tmp_path / version)
     policy = model_server_config_pb2.ModelConfig().model_version_policy
     policy.all.SetInParent()
-    server = serve(tmp_path, policy, {"stable": 1, "canary": 2, "old": 7})
+    labels = {"stable": 1, "canary": 2, "old": 7}
+    with pytest.raises(BadInputError, match="Request to assign label to version . of model m, which is not currently"):
+        serve(tmp_path, policy, labels)
+    server = serve(tmp_path, policy, labels, allow_labels=True)
     assert [_describe(server, label=label) for label in ("stable", "canary")] == [1, 2]
     assert _describe(server) == 2
     for label, code, details in (
@@ -119,7 +122,7 @@ def test_the_standard_health_service(serve):
     server = serve()
     stub = health_pb2_grpc.HealthStub(_channel(server))
     serving, not_serving = health_pb2.HealthCheckResponse.SERVING, health_pb2.HealthCheckResponse.NOT_SERVING
-    for name in ("", "tensorflow.serving.PredictionService"):
+    for name in ("", "ModelService", "PredictionService"):
         assert stub.Check(health_pb2.HealthCheckRequest(service=name)).status == serving
     with pytest.raises(grpc.RpcError) as error:
         stub.Check(health_pb2.HealthCheckRequest(service="x"))
@@ -260,3 +263,68 @@ def test_statuses_word_for_word(serve, change, code, details):
     with pytest.raises(grpc.RpcError) as error:
         stub.Predict(request)
     assert (error.value.code().name, error.value.details()) == (code, details)
+
+
+def _request(signature, **inputs):
+    request = predict_pb2.PredictRequest()
+    request.model_spec.name, request.model_spec.signature_name = "m", signature
+    for name, tensor in inputs.items():
+        request.inputs[name].CopyFrom(tensor)
+    return request
+
+
+def test_a_few_bytes_that_ask_for_much_memory_are_refused(serve):
+    stub = prediction_service_pb2_grpc.PredictionServiceStub(_channel(serve()))
+    tensor = tf.make_tensor_proto(np.zeros(1, np.int32))
+    for side, code in ((2**34, "RESOURCE_EXHAUSTED"), (-1, "INVALID_ARGUMENT")):
+        tensor.tensor_shape.dim[0].size = side
+        with pytest.raises(grpc.RpcError) as error:
+            stub.Predict(_request("describe", request=tensor))
+        assert error.value.code().name == code
+
+
+def test_long_messages_are_cut(serve):
+    stub = prediction_service_pb2_grpc.PredictionServiceStub(_channel(serve()))
+    with pytest.raises(grpc.RpcError) as error:
+        stub.Predict(_request(5000 * "x"))
+    assert error.value.details() == 'Serving signature key "' + 1001 * "x" + "...TRUNCATED"
+
+
+def test_a_cancelled_call_keeps_its_place_until_its_thread_is_free(exported, serve, held):
+    server = serve(queue=1, workers=1)
+    entered, go = held()
+    stub = prediction_service_pb2_grpc.PredictionServiceStub(_channel(server))
+    call = stub.Predict.future(_request("serving_default", clip=tf.make_tensor_proto(exported.clips[:1])))
+    assert entered.wait(20)
+    call.cancel()
+    with pytest.raises(grpc.RpcError, match="queue is full"):
+        for _ in range(20):
+            _describe(server)
+            threading.Event().wait(0.01)
+    go.set()
+    for _ in range(200):
+        try:
+            assert _describe(server) == 1
+            return
+        except grpc.RpcError:
+            threading.Event().wait(0.05)
+    pytest.fail("the place was never given back")
+
+
+def test_slow_senders_do_not_take_all_threads(serve):
+    server = serve(queue=4)
+    over = threading.Event()
+
+    def slowly():
+        over.wait(60)
+        yield from ()
+
+    channel = _channel(server)
+    method = channel.stream_unary("/tensorflow.serving.PredictionService/Predict")
+    calls = [method.future(slowly()) for _ in range(50)]
+    for _ in range(5):
+        assert _describe(server) == 1
+    over.set()
+    for call in calls:
+        call.cancel()
+    channel.close()

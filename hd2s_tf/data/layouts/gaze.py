@@ -34,7 +34,7 @@ def gaze_layout(settings: GazeSettings = GazeSettings()) -> Layout:  # noqa: B00
         "called training, validation or testing are splits",
         reader.read,
         lambda input_dir: False,
-        lambda: reader.report,
+        report=lambda: reader.report,
     )
 
 
