@@ -9,11 +9,18 @@ import pytest
 
 from hd2s_tf.data import synthetic
 from hd2s_tf.errors import BadInputError, RunError
-from hd2s_tf.evaluation import evaluate, scoring
+from hd2s_tf.evaluation import evaluate, plots, scoring, tables
 from hd2s_tf.evaluation.protocol import METRICS
 from hd2s_tf.inference.predict_fn import FunctionPredictFn
 from hd2s_tf.inference.streams import Maps
 from hd2s_tf.serving.signatures import ModelInfo
+
+
+@pytest.fixture(autouse=True)
+def plots_are_not_drawn(monkeypatch):
+    """They take longer than everything else, and have tests of their own."""
+    for name in ("draw_histograms", "draw_bars"):
+        monkeypatch.setattr(plots, name, lambda *_: b"")
 
 
 @pytest.fixture(scope="module")
@@ -236,6 +243,28 @@ def test_a_submission_of_videos_without_ground_truth(dataset, tmp_path, brightne
         _evaluate(unlabelled, tmp_path / "out", split="test", submission_dir=str(method))
     with pytest.raises(BadInputError, match="not of someone's predictions or a baseline"):
         _evaluate(unlabelled, tmp_path / "out", target="baseline:centre", submission_dir=str(method))
+
+
+def test_the_papers_data_sets_are_scored_as_the_benchmark_does_beside_its_scores(dataset, tmp_path):
+    dhf1k = tmp_path / "DHF1K"
+    (dhf1k / "video").mkdir(parents=True)
+    for number in (1, 2):
+        shutil.copy(dataset / "video" / f"{number:03d}.AVI", dhf1k / "video" / f"{600 + number}.AVI")
+        shutil.copytree(dataset / "annotation" / f"{number:04d}", dhf1k / "annotation" / f"{600 + number:04d}")
+    scores = _evaluate(dhf1k, tmp_path / "out", split="test", target="baseline:centre")
+    assert (scores.subject.protocol.name, scores.subject.comparable) == ("dhf1k", True)
+    assert scores.score == scores.mean_over_frames
+    titles = [title for title, _ in tables.compare(scores)]
+    assert titles[0] == "mean over frames"
+    assert {"HD2S, domain-specific (table 7, DHF1K)", "HD2S_DSL (table 1, DHF1K test)"} <= set(titles)
+    assert "HD2S_DSL (table 1" in (tmp_path / "out" / "report.html").read_text()
+    ours = _evaluate(dhf1k, tmp_path / "ours", split="test", target="baseline:centre", protocol="videos")
+    assert not ours.subject.comparable
+    assert ours.mean_over_frames["s_auc"] != scores.mean_over_frames["s_auc"]
+    # Of another data set nothing is published, whichever protocol.
+    assert _evaluate(dataset, tmp_path / "other", target="baseline:centre").subject.protocol.name == "videos"
+    with pytest.raises(BadInputError, match="no protocol 'mit'"):
+        _evaluate(dataset, tmp_path / "other", target="baseline:centre", protocol="mit")
 
 
 def test_data_that_cannot_be_scored(dataset, tmp_path):

@@ -130,7 +130,9 @@ def test_prepare_look_train_and_evaluate(run, tmp_path):
         assert (tmp_path / "run" / name).exists()
     weights = tmp_path / "run" / "last.weights.h5"
     given = [f"--data_dir={prepared}", "--split=validation", f"--weights={weights}"]
-    assert "mean over videos" in run("tools/evaluate.py", *given, f"--output_dir={tmp_path / 'scores'}")
+    printed = run("tools/evaluate.py", *given, f"--output_dir={tmp_path / 'scores'}", "--protocol=dhf1k")
+    assert printed.splitlines()[1].startswith("mean over frames")
+    assert (tmp_path / "scores" / "report.html").exists()
 
 
 def test_gaze_of_ones_own_to_scores_of_people(run, tmp_path):
