@@ -74,3 +74,10 @@ def test_a_server_that_cannot_be_reached_is_an_error_of_every_client(monkeypatch
     result = serving._load("127.0.0.1:1/m", [], 2, 0.1, 1, 1.0)
     assert result["errors"] == 2
     assert "UNAVAILABLE" in result["error"]
+
+
+def test_decoding(monkeypatch):
+    for name, value in {"_FRAMES": 20, "_SIZE": (48, 64), "_TURNS": 2}.items():
+        monkeypatch.setattr(data, name, value)
+    result = data._decoded()
+    assert result["package_against_opencv"] == pytest.approx(result["package"] / result["opencv"], abs=0.01)
