@@ -156,7 +156,7 @@ def _baseline(request: Request) -> str | None:
 
 
 def _division(request: Request) -> str | None:
-    """How observers are divided to predict each other; None where something else predicts."""
+    """How observers are divided into predictors and predicted; None for any other predictor."""
     name = _baseline(request)
     return name if name in between_observers.DIVISIONS else None
 
