@@ -4,6 +4,7 @@ Files are parsed, never imported. Every check takes the folder of a project and 
 """
 
 import ast
+import functools
 import pathlib
 from collections.abc import Iterator
 from typing import NamedTuple
@@ -52,10 +53,10 @@ class Import(NamedTuple):
     line: int
 
 
-def _sources(root: pathlib.Path) -> Iterator[tuple[str, ast.Module]]:
-    for folder in (PACKAGE, *PROGRAMS):
-        for path in sorted((root / folder).rglob("*.py")):
-            yield path.relative_to(root).as_posix(), ast.parse(path.read_text(), str(path))
+@functools.cache
+def _sources(root: pathlib.Path) -> list[tuple[str, ast.Module]]:
+    paths = [path for folder in (PACKAGE, *PROGRAMS) for path in sorted((root / folder).rglob("*.py"))]
+    return [(path.relative_to(root).as_posix(), ast.parse(path.read_text(), str(path))) for path in paths]
 
 
 def _module(file: str) -> str:

@@ -35,12 +35,14 @@ class Options:
       height, width: of frames and maps in pixels.
       jpeg_quality: of the frames, 1 to 100.
       gaze: settings of the layout `gaze`.
+      name: the data set's; the input folder's if None.
     """
 
     height: int = 128
     width: int = 192
     jpeg_quality: int = 95
     gaze: GazeSettings | None = None
+    name: str | None = None
 
     def check(self) -> None:
         """Raises BadInputError where a value makes no sense."""
@@ -56,7 +58,6 @@ def prepare(
     output_dir: str,
     *,
     split: str = "all",
-    name: str | None = None,
     options: Options = Options(),
     validation: layouts.ValidationSplit = layouts.ValidationSplit(),
     workers: int = 0,
@@ -68,7 +69,6 @@ def prepare(
       layout: a key of `layouts.LAYOUTS`.
       input_dir, output_dir: local or remote folders.
       split: one of `layouts.SPLITS`, or "all".
-      name: the data set's; the input folder's name if None.
       options: of the shards.
       validation: which training videos become validation.
       workers: processes; 0 for one on each core, 1 to stay in this one.
@@ -93,7 +93,7 @@ def prepare(
     _report(problems, skip_bad)
     information = {
         "format": records.FORMAT,
-        "name": name or os.path.basename(os.path.normpath(input_dir)),  # noqa: PTH119
+        "name": options.name or os.path.basename(os.path.normpath(input_dir)),  # noqa: PTH119
         "layout": layout,
         "options": {**_description(options), "validation": dataclasses.asdict(validation)},
         **chosen_layout.report(),
@@ -119,13 +119,13 @@ def _check_output(output_dir: str, input_dir: str) -> None:
 
 def _description(options: Options) -> dict:
     """The options that shards have, as JSON values."""
-    return {name: value for name, value in dataclasses.asdict(options).items() if name != "gaze"}
+    return {name: value for name, value in dataclasses.asdict(options).items() if name not in ("gaze", "name")}
 
 
 def _report(problems: Sequence[object], skip_bad: bool) -> None:
     if problems and not skip_bad:
         others = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
-        raise BadInputError(f"{problems[0]}{others}: give --skip_bad to leave such videos out")
+        raise BadInputError(f"{problems[0]}{others}", "skip_bad")
     for problem in problems:
         logging.warning("left out: %s", problem)
 

@@ -67,8 +67,9 @@ class FeatureMatching:
             for name, target in zip(ENDPOINTS, self._targets[0], strict=True)
         ]
         self._variables = [*encoder.trainable_variables, *self.projections]
+        warmup = min(_WARMUP, updates // 4)
         rate = keras.optimizers.schedules.CosineDecay(
-            0.0, max(1, updates - _WARMUP), warmup_target=_LEARNING_RATE, warmup_steps=_WARMUP
+            0.0, updates - warmup, warmup_target=_LEARNING_RATE, warmup_steps=warmup
         )
         self._optimizer = keras.optimizers.Adam(rate, global_clipnorm=_LARGEST_NORM)
         self._optimizer.build(self._variables)

@@ -14,7 +14,7 @@ from hd2s_tf.data.augmentation import Augmentation
 from hd2s_tf.data.records import Dataset
 from hd2s_tf.errors import BadInputError
 from hd2s_tf.models import i3d_fit, i3d_weights, weight_files
-from hd2s_tf.models.hd2s import HD2S
+from hd2s_tf.models.hd2s import HD2S, LEVELS
 from hd2s_tf.models.i3d_network import I3D
 from hd2s_tf.models.presets import FRAME_SIZE, PRESETS
 from hd2s_tf.models.s3d import ENDPOINTS, LAYERS, S3D
@@ -88,7 +88,9 @@ def make_encoder(
     teacher = I3D(i3d_weights.load_checkpoint(checkpoint).units)
     keras.utils.set_random_seed(options.seed)
     seen, kept_out = _divided(batches.open_splits(tuple(data)), options.seed)
-    working = HD2S.from_preset(preset, weights=None, momentum=_MOMENTUM, dtype=options.precision).encoder
+    # All of the encoder and as little as possible of the rest.
+    deepest = {"weights": None, "levels": LEVELS[-1:]}
+    working = HD2S.from_preset(preset, momentum=_MOMENTUM, dtype=options.precision, **deepest).encoder
     shown = _clips(seen, options.clips, options, _FIT, working.compute_dtype)
     projections = ()
     if working.width_multiplier == 1.0:
@@ -96,7 +98,7 @@ def make_encoder(
             i3d_fit.fit(working, teacher, shown, options.seed, bar.update)
     else:
         projections = feature_matching.train(working, teacher, shown, options.updates, options.seed)
-    model = HD2S.from_preset(preset, weights=None)
+    model = HD2S.from_preset(preset, **deepest)
     for variable, fitted in zip(model.encoder.variables, working.variables, strict=True):
         variable.assign(fitted)
     weight_files.save_encoder(model, output)

@@ -8,11 +8,11 @@ from hd2s_tf.models import i3d_fit, weight_files
 from hd2s_tf.models.hd2s import HD2S
 from hd2s_tf.models.i3d_network import I3D
 from hd2s_tf.models.i3d_weights import load_checkpoint
-from hd2s_tf.models.s3d import ENDPOINTS, LAYERS
+from hd2s_tf.models.s3d import ENDPOINTS, LAYERS, S3D
 from hd2s_tf.training import pretraining
 from tests.models import i3d_checkpoints
 
-SMALL = pretraining.Options(clips=8, kept_out=4, updates=1, frame_size=(32, 64))
+SMALL = pretraining.Options(clips=4, kept_out=4, updates=1, frame_size=(32, 32))
 
 
 @pytest.fixture(autouse=True)
@@ -63,9 +63,9 @@ def test_the_paper_s_encoder_is_fitted_block_by_block(monkeypatch, checkpoint):
 
 
 def test_correlations_are_those_of_all_values_together(checkpoint):
-    teacher, encoder = I3D(load_checkpoint(checkpoint).units), HD2S.from_preset("hd2s", weights=None).encoder
+    teacher, encoder = I3D(load_checkpoint(checkpoint).units), _encoder()
     generator = np.random.default_rng(0)
-    clips = [tf.constant(np.float32(generator.uniform(-1, 1, (1, 16, 32, 32, 3)))) for _ in range(2)]
+    clips = [tf.constant(np.float32(generator.uniform(-1, 1, (1, 8, 32, 32, 3)))) for _ in range(2)]
     found = pretraining.correlations(encoder, teacher, clips)
     assert list(found) == [name for name, *_ in LAYERS]
     for name in ("endpoint1", "endpoint5"):
@@ -100,6 +100,12 @@ def test_whole_videos_are_kept_out_a_tenth_of_each_data_set():
 def test_one_video_alone_is_refused():
     with pytest.raises(BadInputError, match="two videos at least"):
         pretraining._divided([_dataset(1)], seed=0)
+
+
+def _encoder(last="endpoint5"):
+    encoder = S3D(last=last, name="encoder")
+    encoder.create_variables()
+    return encoder
 
 
 def _dataset(count):
