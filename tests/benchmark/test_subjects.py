@@ -38,7 +38,7 @@ def test_prediction(narrow, monkeypatch):
 
 def test_training(narrow, monkeypatch):
     monkeypatch.setattr(train, "BATCHES", {"hd2s_tiny": 1})
-    result = train._one("hd2s_tiny", "float32", {"recompute": True})
+    result = train._one("hd2s_tiny", "float32", {"model.overrides.recompute": True})
     assert result["batch"] == 1
     assert _fits(result, "gflops", "share_of_matrix_products")
     assert result["gflops"] == pytest.approx(result["clips_a_second"] * result["gflop_a_clip"], rel=0.3)
