@@ -43,6 +43,8 @@ def main() -> None:
         configs = configuration.read_models(_MODEL_CONFIG_FILE.value)
     else:
         configs = [model_server_config_pb2.ModelConfig(name=_MODEL_NAME.value, base_path=_MODEL_BASE_PATH.value)]
+    if not _ALLOW_LABELS.value:
+        configuration.refuse_labels(configs)
     credentials = tls(_TLS_CERTIFICATE.value, _TLS_KEY.value, _TLS_CLIENT_CA.value)
     logging.set_verbosity(logging.INFO)
     # Both ways of stopping reach the main thread as KeyboardInterrupt.
@@ -54,7 +56,6 @@ def main() -> None:
         queue=_QUEUE.value,
         workers=_WORKERS.value,
         poll_seconds=_POLL_SECONDS.value,
-        allow_labels=_ALLOW_LABELS.value,
         address=_ADDRESS.value,
         credentials=credentials,
     )

@@ -1,5 +1,7 @@
 """TensorFlow Serving's configuration of several models."""
 
+from collections.abc import Sequence
+
 from google.protobuf import text_format
 from tensorflow_serving.config import model_server_config_pb2
 
@@ -30,3 +32,15 @@ def read_models(path: str) -> list[model_server_config_pb2.ModelConfig]:
         if config.model_platform != PLATFORM:
             raise BadInputError(f'{path}: model {config.name}: model_platform must be "{PLATFORM}"')
     return configs
+
+
+def refuse_labels(configs: Sequence[model_server_config_pb2.ModelConfig]) -> None:
+    """Refuses version labels as TensorFlow Serving does at its start, when no version is available yet.
+
+    Raises:
+      BadInputError: a model has labels.
+    """
+    for config in configs:
+        for version in config.version_labels.values():
+            wanted = f"Request to assign label to version {version} of model {config.name}"
+            raise BadInputError(f"{wanted}, which is not currently available for inference")

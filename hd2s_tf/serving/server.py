@@ -289,15 +289,6 @@ def tls(certificate: str | None, key: str | None, client_ca: str | None = None) 
     return grpc.ssl_server_credentials([pair], client_ca and files.read_bytes(client_ca), client_ca is not None)
 
 
-def _open_models(configs: Iterable[model_server_config_pb2.ModelConfig], allow_labels: bool) -> dict[str, models.Model]:
-    configs = list(configs)
-    for config in configs:
-        for version in () if allow_labels else config.version_labels.values():
-            wanted = f"Request to assign label to version {version} of model {config.name}"
-            raise BadInputError(f"{wanted}, which is not currently available for inference")
-    return {config.name: models.Model(config) for config in configs}
-
-
 class Server:
     """A running server.
 
@@ -307,8 +298,6 @@ class Server:
       max_request_bytes: largest request.
       queue: Predict calls that run or wait; others are refused.
       workers: Predict calls that run at a time.
-      allow_labels: whether labels may be in `configs`; TensorFlow Serving admits them at its start only with
-        `--allow_version_labels_for_unavailable_models`, since no version is available then.
       poll_seconds: between looks for new versions.
       address: to listen on.
       credentials: with them connections are encrypted; see `tls`.
@@ -329,11 +318,10 @@ class Server:
         queue: int = 64,
         workers: int = 2,
         poll_seconds: float = 1.0,
-        allow_labels: bool = False,
         address: str = "127.0.0.1",
         credentials: grpc.ServerCredentials | None = None,
     ) -> None:
-        self._models = _open_models(configs, allow_labels)
+        self._models = {config.name: models.Model(config) for config in configs}
         options = [
             ("grpc.max_receive_message_length", max_request_bytes),
             ("grpc.max_send_message_length", -1),

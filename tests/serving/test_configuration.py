@@ -15,6 +15,7 @@ import kubernetes_validate
 import pytest
 import yaml
 from google.protobuf import descriptor_pb2, descriptor_pool, message_factory, text_format, wrappers_pb2
+from tensorflow_serving.config import model_server_config_pb2
 
 from hd2s_tf.errors import BadInputError
 from hd2s_tf.export import saved_model
@@ -454,3 +455,10 @@ def test_the_documented_command_makes_a_tls_configuration(tmp_path):
         (tmp_path / name).read_text() for name in files
     ]
     assert config.client_verify
+
+
+def test_labels_are_refused_at_the_start():
+    labelled = model_server_config_pb2.ModelConfig(name="m", version_labels={"stable": 1})
+    configuration.refuse_labels([model_server_config_pb2.ModelConfig(name="m")])
+    with pytest.raises(BadInputError, match="Request to assign label to version 1 of model m, which is not currently"):
+        configuration.refuse_labels([labelled])

@@ -47,10 +47,7 @@ def test_a_label_is_a_version(cold, serve, tmp_path):
         shutil.copytree(cold / "1", tmp_path / version)
     policy = model_server_config_pb2.ModelConfig().model_version_policy
     policy.all.SetInParent()
-    labels = {"stable": 1, "canary": 2, "old": 7}
-    with pytest.raises(BadInputError, match="Request to assign label to version . of model m, which is not currently"):
-        serve(tmp_path, policy, labels)
-    server = serve(tmp_path, policy, labels, allow_labels=True)
+    server = serve(tmp_path, policy, {"stable": 1, "canary": 2, "old": 7})
     assert [_describe(server, label=label) for label in ("stable", "canary")] == [1, 2]
     assert _describe(server) == 2
     for label, code, details in (
