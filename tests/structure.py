@@ -1,9 +1,10 @@
 """What the source says of its own structure: imports, circles, long functions, wide signatures, guessed attributes.
 
-Files are parsed, never imported. Every check takes the folder of a project and returns its offences.
+Files are parsed, never imported. Every check takes the folder of a project and returns a line for each offence.
 """
 
 import ast
+import functools
 import pathlib
 from collections.abc import Iterator
 from typing import NamedTuple
@@ -36,13 +37,6 @@ _TABLE = (ast.Assign, ast.AnnAssign, ast.Expr, ast.Return)
 _Function = ast.FunctionDef | ast.AsyncFunctionDef
 
 
-class Offence(NamedTuple):
-    """A rule that is broken: `name` without line numbers, to list it by, and `text` for whoever mends it."""
-
-    name: str
-    text: str
-
-
 class Import(NamedTuple):
     """One module that uses another, by their dotted names, and where."""
 
@@ -52,10 +46,10 @@ class Import(NamedTuple):
     line: int
 
 
-def _sources(root: pathlib.Path) -> Iterator[tuple[str, ast.Module]]:
-    for folder in (PACKAGE, *PROGRAMS):
-        for path in sorted((root / folder).rglob("*.py")):
-            yield path.relative_to(root).as_posix(), ast.parse(path.read_text(), str(path))
+@functools.cache
+def _sources(root: pathlib.Path) -> list[tuple[str, ast.Module]]:
+    paths = [path for folder in (PACKAGE, *PROGRAMS) for path in sorted((root / folder).rglob("*.py"))]
+    return [(path.relative_to(root).as_posix(), ast.parse(path.read_text(), str(path))) for path in paths]
 
 
 def _module(file: str) -> str:
@@ -94,7 +88,7 @@ def _room(module: str) -> str:
     return ".".join(parts[:2]) if parts[0] == PACKAGE else parts[0]
 
 
-def upward_imports(root: pathlib.Path) -> list[Offence]:
+def upward_imports(root: pathlib.Path) -> list[str]:
     """Imports of a room that does not stand below the importer's, and rooms that `ORDER` does not name."""
     offences = {}
     for importer, imported, file, line in imports(root):
@@ -107,10 +101,10 @@ def upward_imports(root: pathlib.Path) -> list[Offence]:
         else:
             continue
         offences.setdefault(f"{file}:{imported}", text)
-    return [Offence(*offence) for offence in offences.items()]
+    return list(offences.values())
 
 
-def circles(root: pathlib.Path) -> list[Offence]:
+def circles(root: pathlib.Path) -> list[str]:
     """Modules that import each other, in one step or over others; one offence for every import that closes a circle."""
     uses: dict[str, dict[str, Import]] = {}
     for found in imports(root):
@@ -124,7 +118,7 @@ def circles(root: pathlib.Path) -> list[Offence]:
             if imported in [*way, module]:
                 circle = [*way, module][[*way, module].index(imported) :]
                 text = f"{found.file}:{found.line}: a circle: {' -> '.join([*circle, imported])}"
-                offences.append(Offence(f"{found.file}:{imported}", text))
+                offences.append(text)
             else:
                 follow(imported, [*way, module])
         done.add(module)
@@ -158,13 +152,13 @@ def is_table(function: _Function) -> bool:
     )
 
 
-def long_functions(root: pathlib.Path) -> list[Offence]:
+def long_functions(root: pathlib.Path) -> list[str]:
     """Functions of more than `LONGEST_FUNCTION` lines, signature and docstring included, that are no tables."""
     offences = []
     for file, name, node in _functions(root):
         lines = node.end_lineno - node.lineno + 1
         if isinstance(node, _Function) and lines > LONGEST_FUNCTION and not is_table(node):
-            offences.append(Offence(f"{file}:{name}", f"{file}:{node.lineno}: {name} has {lines} lines"))
+            offences.append(f"{file}:{node.lineno}: {name} has {lines} lines")
     return offences
 
 
@@ -180,17 +174,17 @@ def _parameters(node: _Function | ast.ClassDef) -> int:
     return sum(argument is not None and argument.arg not in ("self", "cls") for argument in named)
 
 
-def wide_signatures(root: pathlib.Path) -> list[Offence]:
+def wide_signatures(root: pathlib.Path) -> list[str]:
     """Functions and mutable dataclasses of more than `WIDEST_SIGNATURE` parameters, the network's constructor apart."""
     offences = []
     for file, name, node in _functions(root):
         parameters = _parameters(node)
         if parameters > WIDEST_SIGNATURE and f"{file}:{name}" not in _MAY_BE_WIDE:
-            offences.append(Offence(f"{file}:{name}", f"{file}:{node.lineno}: {name} has {parameters} parameters"))
+            offences.append(f"{file}:{node.lineno}: {name} has {parameters} parameters")
     return offences
 
 
-def guessed_attributes(root: pathlib.Path) -> list[Offence]:
+def guessed_attributes(root: pathlib.Path) -> list[str]:
     """`hasattr`, and `getattr` with a default, on something called `predict_fn`."""
     offences = {}
     for file, tree in _sources(root):
@@ -201,4 +195,4 @@ def guessed_attributes(root: pathlib.Path) -> list[Offence]:
             if guesses and "predict_fn" in ast.unparse(node.args[0]):
                 text = f"{file}:{node.lineno}: {ast.unparse(node)}"
                 offences.setdefault(f"{file}:{ast.unparse(node.args[1])}", text)
-    return [Offence(*offence) for offence in offences.items()]
+    return list(offences.values())

@@ -44,9 +44,8 @@ def main() -> None:
         _INPUT_DIR.value,
         _OUTPUT_DIR.value,
         split=_SPLIT.value,
-        name=_NAME.value,
         options=preparation.Options(
-            _HEIGHT.value, _WIDTH.value, _JPEG_QUALITY.value, GazeSettings.parse(gaze_flags.given())
+            _HEIGHT.value, _WIDTH.value, _JPEG_QUALITY.value, GazeSettings.parse(gaze_flags.given()), _NAME.value
         ),
         validation=layouts.ValidationSplit(_VALIDATION_FRACTION.value, _SEED.value, tuple(_VALIDATION_VIDEOS.value)),
         workers=_WORKERS.value,

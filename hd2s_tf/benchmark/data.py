@@ -1,9 +1,10 @@
-"""Input: clips a second from prepared records, compared with the original files and with what training consumes."""
+"""Input: clips a second from prepared records, against original files and training; frames a second of a video."""
 
 import pathlib
+import statistics
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import cv2
 import keras
@@ -11,11 +12,13 @@ import numpy as np
 import tensorflow as tf
 
 from hd2s_tf.benchmark import measure
-from hd2s_tf.data import clips, layouts, preparation, preprocessing, records, synthetic
+from hd2s_tf.data import clips, frame_source, layouts, preparation, preprocessing, records, synthetic, video
 from hd2s_tf.data.augmentation import Augmentation
 
 _VIDEOS, _FRAMES, _SIZE = 2, 300, (360, 640)
 _BATCH, _BATCHES, _ORIGINALS = 8, 12, 10
+# Of decoding a video by two ways.
+_TURNS = 7
 # As `configs/hd2s_tiny.py`: frames larger than the network's, strongly augmented.
 _LARGE = (192, 288)
 _STRONG = Augmentation(zoom=0.5, stretch=0.15, pan=0.12, brightness=0.12, contrast=0.3, saturation=0.4, tempo=0.3)
@@ -23,7 +26,50 @@ _STRONG = Augmentation(zoom=0.5, stretch=0.15, pan=0.12, brightness=0.12, contra
 
 def run() -> dict[str, dict]:
     """Measures everything in one process, one after the other, so that the ratios are of one run."""
-    return {"clips a second": measure.alone(_all)}
+    return {"clips a second": measure.alone(_all), "decoded frames a second": measure.alone(_decoded)}
+
+
+def _decoded() -> dict:
+    """Decodes an H.264 video to RGB as the package does and with OpenCV, in turn."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = f"{folder}/video.mp4"
+        _write_video(path)
+        taken = [[_seconds(decode, path) for decode in (_decode, _decode_with_opencv)] for _ in range(_TURNS)]
+    package, opencv = (_FRAMES / statistics.median(seconds) for seconds in zip(*taken, strict=True))
+    return {"package": round(package), "opencv": round(opencv), "package_against_opencv": round(package / opencv, 2)}
+
+
+def _write_video(path: str) -> None:
+    """A textured picture that moves, with some noise as cameras have it."""
+    generator = np.random.default_rng(0)
+    height, width = _SIZE
+    picture = cv2.resize(generator.integers(0, 256, (height // 8, width // 4, 3), np.uint8), (2 * width, height))
+    with video.VideoWriter(path, _SIZE, 25) as writer:
+        for index in range(_FRAMES):
+            first = 2 * index % width
+            noise = generator.integers(0, 8, (height, width, 1), np.uint8)
+            writer.write(cv2.add(picture[:, first : first + width], np.repeat(noise, 3, 2)))
+
+
+def _seconds(decode: Callable[[str], int], path: str) -> float:
+    started = time.perf_counter()
+    count = decode(path)
+    if count != _FRAMES:
+        raise RuntimeError(f"{path}: {count} of {_FRAMES} frames could be decoded")
+    return time.perf_counter() - started
+
+
+def _decode(path: str) -> int:
+    return sum(1 for _ in frame_source.open_frames(path))
+
+
+def _decode_with_opencv(path: str) -> int:
+    capture, count = cv2.VideoCapture(path), 0
+    while (decoded := capture.read())[0]:
+        cv2.cvtColor(decoded[1], cv2.COLOR_BGR2RGB)
+        count += 1
+    capture.release()
+    return count
 
 
 def _all() -> dict:

@@ -3,6 +3,8 @@
 import tensorflow as tf
 
 from hd2s_tf.benchmark import measure
+from hd2s_tf.models.presets import CLIP_FRAMES, FRAME_SIZE
+from hd2s_tf.training import settings, setup
 
 # Clips in a batch, as published.
 BATCHES = {"hd2s": 8, "hd2s_tiny": 8}
@@ -19,9 +21,9 @@ def run() -> dict[str, dict]:
     bfloat16 is left out where it is computed in software, and XLA where there is no GPU.
     """
     precisions = PRECISIONS if measure.bfloat16_pays() else list(PRECISIONS)[:1]
-    variants = {"": {}, ", recomputed": {"recompute": True}}
+    variants = {"": {}, ", recomputed": {"model.overrides.recompute": True}}
     if tf.config.list_physical_devices("GPU"):
-        variants[", XLA"] = {"jit_compile": True}
+        variants[", XLA"] = {"run.jit_compile": True}
     return {
         f"{preset}, {precision}{name}": measure.alone(_one, preset, precision, variant)
         for preset in BATCHES
@@ -31,22 +33,10 @@ def run() -> dict[str, dict]:
 
 
 def _one(preset: str, precision: str, variant: dict[str, bool]) -> dict:
-    import keras
-
-    from hd2s_tf.models.hd2s import HD2S
-    from hd2s_tf.models.presets import CLIP_FRAMES, FRAME_SIZE
-    from hd2s_tf.training.objectives import Supervised
-    from hd2s_tf.training.updater import Rule, Updater
-
-    keras.config.set_dtype_policy(precision)
-    model = HD2S.from_preset(preset, weights=None, recompute=variant.get("recompute", False))
-    updater = Updater(
-        model,
-        keras.optimizers.Adam(1e-3),
-        Supervised(),
-        tf.distribute.get_strategy(),
-        Rule(updates=100, jit_compile=variant.get("jit_compile", False)),
-    )
+    config = settings.paper()
+    config.model.preset, config.run.precision, config.optimizer.accumulation = preset, precision, 1
+    config.update_from_flattened_dict(variant)
+    updater = setup.create_updater(config, tf.distribute.get_strategy())
     size = BATCHES[preset]
     batch = {
         "clip": tf.random.uniform((size, CLIP_FRAMES, *FRAME_SIZE, 3), -1.0, 1.0, seed=0),
@@ -60,7 +50,7 @@ def _one(preset: str, precision: str, variant: dict[str, bool]) -> dict:
         return float(updater.apply())
 
     shape = tf.TensorSpec((size, CLIP_FRAMES, *FRAME_SIZE, 3))
-    forward = tf.function(lambda clip: model({"clip": clip})).get_concrete_function(shape)
+    forward = tf.function(lambda clip: updater.model({"clip": clip})).get_concrete_function(shape)
     work = _PASSES * measure.gflop(forward)
     speed = measure.speed(update, work, PRECISIONS[precision], _REPEATS, _WARMUPS)
     return {

@@ -34,6 +34,8 @@ def run(main: Callable[[], None], *, at_once: bool = False) -> None:
     the run fails (`RunError`, any other error of the operating system) and 130 if interrupted. Every failure prints one
     line on standard error; an unexpected exception keeps its traceback and exits with status 1.
     """
+    # Names of files may hold bytes that are no UTF-8; results are printed with them.
+    sys.stdout.reconfigure(errors="surrogateescape")
     app.run(lambda argv: _end(_status(main, argv), at_once), flags_parser=_parse)
 
 

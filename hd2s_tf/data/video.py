@@ -29,7 +29,11 @@ from hd2s_tf.data import images, orientation
 from hd2s_tf.data.orientation import Orientation
 from hd2s_tf.errors import BadInputError
 
-VIDEO_SUFFIXES = frozenset({".avi", ".mp4", ".mov", ".mkv", ".webm", ".m4v", ".mpg", ".mpeg", ".wmv"})
+# By which videos are told from other files of a data set.
+VIDEO_SUFFIXES = frozenset(
+    {".3gp", ".asf", ".avi", ".flv", ".h264", ".hevc", ".ivf", ".m2ts", ".m2v", ".m4v", ".mjpeg", ".mkv", ".mov"}
+    | {".mp4", ".mpeg", ".mpg", ".mts", ".ogv", ".ts", ".vob", ".webm", ".wmv", ".y4m"}
+)
 DEFAULT_FRAME_RATE, _HIGHEST_RATE = Fraction(25), 1000
 # Streams that hold pictures but no video: covers, previews, single pictures.
 _STILLS = Disposition.attached_pic | Disposition.still_image | Disposition.timed_thumbnails
@@ -108,7 +112,7 @@ def read(path: str, size: tuple[int, int], damaged: list[float]) -> Iterator[Sho
     Args:
       path: local or remote.
       size: (height, width) of the frames, as of `probe`; frames of another size are scaled to it.
-      damaged: gets the time in seconds of every frame that is damaged or lost; reading goes on behind it.
+      damaged: gets the time in seconds of every frame that is damaged or lost; reading continues after it.
 
     Raises:
       BadInputError: see `probe`.

@@ -73,15 +73,18 @@ class NetworkPredictor(Predictor):
     ) -> None:
         self._predict_fn, self._smoothing_sigma = predict_fn, smoothing_sigma
         self._options = {"batch_size": batch_size, "stride": stride, "smoothing_sigma": smoothing_sigma}
+        # Of the videos that have been predicted: there may be more or fewer frames than labels.
+        self._frame_counts: dict[str, int] = {}
 
     def frames(self, scored: ScoredVideo) -> Iterator[PredictedFrame]:
         """See `Predictor`."""
         for prediction in predict_video(self._predict_fn, scored.frames(), check_finite=False, **self._options):
+            self._frame_counts[scored.name] = prediction.index + 1
             yield PredictedFrame(prediction.network_map, pixels=prediction.saliency_map)
 
     def example(self, scored: ScoredVideo, index: int) -> list[np.ndarray]:
         """See `Predictor`; with a stride too it is the frame's own window that is predicted."""
-        count = len(scored.frame_names)
+        count = self._frame_counts.get(scored.name, len(scored.frame_names))
         return list(predict_frame(self._predict_fn, scored.read_frames, count, index, self._smoothing_sigma))
 
 

@@ -38,7 +38,7 @@ def test_prediction(narrow, monkeypatch):
 
 def test_training(narrow, monkeypatch):
     monkeypatch.setattr(train, "BATCHES", {"hd2s_tiny": 1})
-    result = train._one("hd2s_tiny", "float32", {"recompute": True})
+    result = train._one("hd2s_tiny", "float32", {"model.overrides.recompute": True})
     assert result["batch"] == 1
     assert _fits(result, "gflops", "share_of_matrix_products")
     assert result["gflops"] == pytest.approx(result["clips_a_second"] * result["gflop_a_clip"], rel=0.3)
@@ -74,3 +74,10 @@ def test_a_server_that_cannot_be_reached_is_an_error_of_every_client(monkeypatch
     result = serving._load("127.0.0.1:1/m", [], 2, 0.1, 1, 1.0)
     assert result["errors"] == 2
     assert "UNAVAILABLE" in result["error"]
+
+
+def test_decoding(monkeypatch):
+    for name, value in {"_FRAMES": 20, "_SIZE": (48, 64), "_TURNS": 2}.items():
+        monkeypatch.setattr(data, name, value)
+    result = data._decoded()
+    assert result["package_against_opencv"] == pytest.approx(result["package"] / result["opencv"], abs=0.01)

@@ -15,6 +15,8 @@ _SIZE = (40, 60)
 # Of each observer, who looks at the same place in all frames.
 _PLACES = np.array([[0.25, 0.25], [0.25, 0.75], [0.75, 0.25], [0.75, 0.75]], np.float32)
 
+pytestmark = pytest.mark.usefixtures("plots_are_not_drawn")
+
 
 def _video(frames=3, observed=True):
     names = tuple(f"{number:04d}" for number in range(1, frames + 1))
@@ -74,18 +76,13 @@ def test_videos_that_cannot_be_divided():
 
 
 def test_people_who_agree_predict_each_other_well(tmp_path):
-    synthetic.write_gaze(tmp_path / "mine", videos=3, frames=6, observers=4)
-    options = preparation.Options(48, 64, gaze=GazeSettings())
+    synthetic.write_gaze(tmp_path / "mine", videos=2, frames=2, observers=3)
+    options = preparation.Options(32, 48, gaze=GazeSettings())
     preparation.prepare("gaze", str(tmp_path / "mine"), str(tmp_path / "prepared"), options=options, workers=1)
-    scores = {}
-    for name in ("observers", "observers_leave_one_out", "centre"):
-        request = Request(f"baseline:{name}")
-        evaluation = evaluate(request, str(tmp_path / "prepared"), "train", str(tmp_path / name))
-        scores[name] = evaluation.score
-        assert (tmp_path / name / "report.html").exists()
-    for name in ("observers", "observers_leave_one_out"):
-        assert scores[name]["nss"] > scores["centre"]["nss"] + 1
-        assert scores[name]["auc_judd"] > 0.9
+    evaluation = evaluate(Request("baseline:observers"), str(tmp_path / "prepared"), "train", str(tmp_path / "scores"))
+    assert evaluation.score["nss"] > 2
+    assert evaluation.score["auc_judd"] > 0.9
+    assert (tmp_path / "scores" / "report.html").exists()
     with pytest.raises(BadInputError, match="not known which observer"):
         synthetic.write_videos(tmp_path / "plain", videos=1, frames=2, size=(48, 64))
         evaluate(Request("baseline:observers"), str(tmp_path / "plain"), "train", str(tmp_path / "none"))

@@ -9,18 +9,13 @@ import pytest
 
 from hd2s_tf.data import synthetic
 from hd2s_tf.errors import BadInputError, RunError
-from hd2s_tf.evaluation import evaluate, plots, scoring, tables
+from hd2s_tf.evaluation import evaluate, scoring, tables
 from hd2s_tf.evaluation.protocol import METRICS
 from hd2s_tf.inference.predict_fn import FunctionPredictFn
 from hd2s_tf.inference.streams import Maps
 from hd2s_tf.serving.signatures import ModelInfo
 
-
-@pytest.fixture(autouse=True)
-def plots_are_not_drawn(monkeypatch):
-    """They take longer than everything else, and have tests of their own."""
-    for name in ("draw_histograms", "draw_bars"):
-        monkeypatch.setattr(plots, name, lambda *_: b"")
+pytestmark = pytest.mark.usefixtures("plots_are_not_drawn")
 
 
 @pytest.fixture(scope="module")
@@ -136,6 +131,22 @@ def test_missing_predictions_are_named_and_counted(dataset, perfect, tmp_path):
     perfect.mkdir()
     with pytest.raises(BadInputError, match="no prediction for any frame"):
         _evaluate(dataset, tmp_path / "out", predictions_dir=str(perfect), allow_missing=True)
+
+
+@pytest.mark.parametrize("maps", [3, 7])
+def test_fewer_or_more_maps_than_frames_are_paired_by_number(dataset, tmp_path, brightness, caplog, maps):
+    shutil.copytree(dataset, tmp_path / "set")
+    for kind in ("maps", "fixation"):
+        folder = tmp_path / "set" / "annotation" / "0001" / kind
+        for number in range(maps + 1, 6):
+            (folder / f"{number:04d}.png").unlink()
+        for number in range(6, maps + 1):
+            shutil.copy(folder / "0005.png", folder / f"{number:04d}.png")
+    scored = _evaluate(tmp_path / "set", tmp_path / "out", names=("0001",))
+    expected = _evaluate(dataset, tmp_path / "expected", names=("0001",))
+    count = min(maps, 5)
+    assert [row["cc"] for row in scored.rows["0001"]] == [row["cc"] for row in expected.rows["0001"][:count]]
+    assert f"0001: 5 frames for {maps} maps, paired by number" in caplog.text
 
 
 def test_predictions_with_wrong_names(dataset, perfect, tmp_path):

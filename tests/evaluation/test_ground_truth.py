@@ -17,7 +17,8 @@ def raw(tmp_path_factory):
 def prepared(raw, tmp_path_factory):
     folder = str(tmp_path_factory.mktemp("prepared") / "discs")
     validation = layouts.ValidationSplit(names=("0002",))
-    preparation.prepare("dhf1k", raw, folder, validation=validation, workers=1, name="Discs")
+    options = preparation.Options(name="Discs")
+    preparation.prepare("dhf1k", raw, folder, options=options, validation=validation, workers=1)
     return folder
 
 

@@ -13,7 +13,7 @@ import tensorflow as tf
 
 from hd2s_tf.errors import BadInputError, RunError
 from hd2s_tf.models import weight_files
-from hd2s_tf.training import loop, setup, validation
+from hd2s_tf.training import loop, validation
 
 KILLS, PATIENCE = 3, 300
 
@@ -194,30 +194,26 @@ def test_clips_of_other_lengths_are_trained_and_validated(config, tmp_path, clip
 )
 def test_the_best_weights_are_chosen_by_the_setting(config, tmp_path, monkeypatch, name, values, best):
     config.selected_by = name
-    config.optimizer.updates, config.every.evaluation = 3, 1
-    config.optimizer.average_momentum = 0.0
+    run = loop._Run(config, str(tmp_path), tf.distribute.get_strategy())
     scores = ({**dict.fromkeys(validation.VALUES, 0.2), name: value} for value in values)
-    seen = []
-
-    def run(self, model):
-        seen.append([variable.numpy() for variable in model.trainable_variables])
-        return next(scores), np.zeros((8, 8, 3), np.uint8)
-
-    monkeypatch.setattr(validation.Validation, "run", run)
-    loop.train(config, str(tmp_path))
-    kept = setup.create_model(config)
-    weight_files.load(kept, tmp_path / "best.weights.h5")
-    kept = [variable.numpy() for variable in kept.trainable_variables]
-    same = [all(map(np.array_equal, kept, weights)) for weights in seen]
-    assert same == [number == best for number in (1, 2, 3)]
+    monkeypatch.setattr(validation.Validation, "run", lambda self, model: (next(scores), np.zeros((8, 8, 3), np.uint8)))
+    # Tells which weights a file holds.
+    marked = run._model.trainable_variables[0]
+    for number in range(1, len(values) + 1):
+        marked.assign(np.full(marked.shape, number))
+        run._updater.restart_averages()
+        run._evaluate(number, None)
+    weight_files.load(run._model, tmp_path / "best.weights.h5")
+    assert (marked.numpy() == best).all()
 
 
 def test_a_value_to_choose_by_that_is_undefined_ends_the_run(config, tmp_path, monkeypatch):
     config.selected_by = "nss"
+    run = loop._Run(config, str(tmp_path), tf.distribute.get_strategy())
     scores = {**dict.fromkeys(validation.VALUES, 0.2), "nss": float("nan")}
     monkeypatch.setattr(validation.Validation, "run", lambda self, model: (scores, np.zeros((8, 8, 3), np.uint8)))
     with pytest.raises(RunError, match="validation's nss is nan"):
-        loop.train(config, str(tmp_path))
+        run._evaluate(1, None)
 
 
 def test_determinism_is_asked_for_by_the_setting(config, monkeypatch):

@@ -40,17 +40,14 @@ def test_no_fixation_is_a_black_map():
 def test_maps_are_those_of_real_data_sets(shared, name, sigma, pattern):
     """Their fixation maps do not tell how many fixations share a pixel, so the numbers are fitted."""
     paths = sorted((shared / "data" / name).glob(pattern))
-    for path in paths[:: len(paths) // 3][:3]:
-        truth = images.read_map(str(path)).astype(float)
+    for path in paths[:: len(paths) // 2][:2]:
+        truth = images.read_map(str(path)).astype(np.float32)
         stem = path.parent.parent / "fixation" / path.name
         points = fixations.points(fixations.read_fixation_map(str(stem)))
-        columns = np.stack([maps.density(point[None], truth.shape, (sigma, sigma))[::4, ::4] for point in points], -1)
-        weights, _ = scipy.optimize.nnls(columns.reshape(-1, len(points)), truth[::4, ::4].ravel())
-        ours = sum(
-            weight * maps.density(point[None], truth.shape, (sigma, sigma))
-            for weight, point in zip(weights, points, strict=True)
-        )
-        assert np.abs(ours - truth).max() < 1.5
+        columns = np.stack([maps.density(point[None], truth.shape, (sigma, sigma)) for point in points], -1)
+        coarse = columns[::8, ::8].reshape(-1, len(points)).astype(float)
+        weights, _ = scipy.optimize.nnls(coarse, truth[::8, ::8].ravel().astype(float))
+        assert np.abs(columns @ weights.astype(np.float32) - truth).max() < 1.5
 
 
 def test_a_long_video_takes_seconds():

@@ -83,7 +83,7 @@ def test_pieces_are_small(tmp_path, monkeypatch):
 
 
 def test_parquet(tmp_path):
-    pyarrow = pytest.importorskip("pyarrow")
+    pyarrow = pytest.importorskip("pyarrow", exc_type=ImportError)
     from pyarrow import parquet
 
     columns = {"video": ["a", "b"], "x": [1.5, None], "onset_ms": [10, 20]}
