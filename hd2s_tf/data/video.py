@@ -113,7 +113,7 @@ def read(path: str, size: tuple[int, int], damaged: list[float]) -> Iterator[Sho
     Args:
       path: local or remote.
       size: (height, width) of the frames, as of `probe`; frames of another size are scaled to it.
-      damaged: gets the time in seconds of every frame that is damaged or lost; reading goes on behind it.
+      damaged: gets the time in seconds of every frame that is damaged or lost; reading continues after it.
 
     Raises:
       BadInputError: see `probe`.
