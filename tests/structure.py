@@ -1,6 +1,6 @@
 """What the source says of its own structure: imports, circles, long functions, wide signatures, guessed attributes.
 
-Files are parsed, never imported. Every check takes the folder of a project and returns its offences.
+Files are parsed, never imported. Every check takes the folder of a project and returns a line for each offence.
 """
 
 import ast
@@ -35,13 +35,6 @@ WIDEST_SIGNATURE = 8
 _MAY_BE_WIDE = {"hd2s_tf/models/hd2s.py:HD2S.__init__"}
 _TABLE = (ast.Assign, ast.AnnAssign, ast.Expr, ast.Return)
 _Function = ast.FunctionDef | ast.AsyncFunctionDef
-
-
-class Offence(NamedTuple):
-    """A rule that is broken: `name` without line numbers, to list it by, and `text` for whoever mends it."""
-
-    name: str
-    text: str
 
 
 class Import(NamedTuple):
@@ -95,7 +88,7 @@ def _room(module: str) -> str:
     return ".".join(parts[:2]) if parts[0] == PACKAGE else parts[0]
 
 
-def upward_imports(root: pathlib.Path) -> list[Offence]:
+def upward_imports(root: pathlib.Path) -> list[str]:
     """Imports of a room that does not stand below the importer's, and rooms that `ORDER` does not name."""
     offences = {}
     for importer, imported, file, line in imports(root):
@@ -108,10 +101,10 @@ def upward_imports(root: pathlib.Path) -> list[Offence]:
         else:
             continue
         offences.setdefault(f"{file}:{imported}", text)
-    return [Offence(*offence) for offence in offences.items()]
+    return list(offences.values())
 
 
-def circles(root: pathlib.Path) -> list[Offence]:
+def circles(root: pathlib.Path) -> list[str]:
     """Modules that import each other, in one step or over others; one offence for every import that closes a circle."""
     uses: dict[str, dict[str, Import]] = {}
     for found in imports(root):
@@ -125,7 +118,7 @@ def circles(root: pathlib.Path) -> list[Offence]:
             if imported in [*way, module]:
                 circle = [*way, module][[*way, module].index(imported) :]
                 text = f"{found.file}:{found.line}: a circle: {' -> '.join([*circle, imported])}"
-                offences.append(Offence(f"{found.file}:{imported}", text))
+                offences.append(text)
             else:
                 follow(imported, [*way, module])
         done.add(module)
@@ -159,13 +152,13 @@ def is_table(function: _Function) -> bool:
     )
 
 
-def long_functions(root: pathlib.Path) -> list[Offence]:
+def long_functions(root: pathlib.Path) -> list[str]:
     """Functions of more than `LONGEST_FUNCTION` lines, signature and docstring included, that are no tables."""
     offences = []
     for file, name, node in _functions(root):
         lines = node.end_lineno - node.lineno + 1
         if isinstance(node, _Function) and lines > LONGEST_FUNCTION and not is_table(node):
-            offences.append(Offence(f"{file}:{name}", f"{file}:{node.lineno}: {name} has {lines} lines"))
+            offences.append(f"{file}:{node.lineno}: {name} has {lines} lines")
     return offences
 
 
@@ -181,17 +174,17 @@ def _parameters(node: _Function | ast.ClassDef) -> int:
     return sum(argument is not None and argument.arg not in ("self", "cls") for argument in named)
 
 
-def wide_signatures(root: pathlib.Path) -> list[Offence]:
+def wide_signatures(root: pathlib.Path) -> list[str]:
     """Functions and mutable dataclasses of more than `WIDEST_SIGNATURE` parameters, the network's constructor apart."""
     offences = []
     for file, name, node in _functions(root):
         parameters = _parameters(node)
         if parameters > WIDEST_SIGNATURE and f"{file}:{name}" not in _MAY_BE_WIDE:
-            offences.append(Offence(f"{file}:{name}", f"{file}:{node.lineno}: {name} has {parameters} parameters"))
+            offences.append(f"{file}:{node.lineno}: {name} has {parameters} parameters")
     return offences
 
 
-def guessed_attributes(root: pathlib.Path) -> list[Offence]:
+def guessed_attributes(root: pathlib.Path) -> list[str]:
     """`hasattr`, and `getattr` with a default, on something called `predict_fn`."""
     offences = {}
     for file, tree in _sources(root):
@@ -202,4 +195,4 @@ def guessed_attributes(root: pathlib.Path) -> list[Offence]:
             if guesses and "predict_fn" in ast.unparse(node.args[0]):
                 text = f"{file}:{node.lineno}: {ast.unparse(node)}"
                 offences.setdefault(f"{file}:{ast.unparse(node.args[1])}", text)
-    return [Offence(*offence) for offence in offences.items()]
+    return list(offences.values())

@@ -1,8 +1,8 @@
 """Preparing a data set: each layout's files become shards of JPEG frames, maps and fixations at one size.
 
-Shards are written by several processes, each under a temporary name until it is whole, with an index that says how it
-was made. A preparation that was interrupted goes on with the shards that are missing; `dataset.json` comes last. Each
-process holds the shard it works on in memory: about 20 kB a frame of 128x192, of about 1000 frames or a longer video.
+Several processes write shards, each under a temporary name until it is whole, with an index that says how it was made.
+An interrupted preparation resumes with the missing shards; `dataset.json` is written last. A process holds the shard it
+works on in memory: about 20 kB a frame of 128x192, for about 1000 frames or one longer video.
 """
 
 import atexit
@@ -29,7 +29,7 @@ _SHARD_FRAMES = 1000
 
 @dataclasses.dataclass(frozen=True)
 class Options:
-    """What a prepared data set depends on beside its source.
+    """What a prepared data set depends on, apart from its source.
 
     Attributes:
       height, width: of frames and maps in pixels.
@@ -45,7 +45,7 @@ class Options:
     name: str | None = None
 
     def check(self) -> None:
-        """Raises BadInputError where a value makes no sense."""
+        """Raises BadInputError for a value out of range."""
         if not (16 <= self.height <= 4096 and 16 <= self.width <= 4096):
             raise BadInputError(f"size {self.height}x{self.width}: height and width go from 16 to 4096")
         if not 1 <= self.jpeg_quality <= 100:
@@ -63,7 +63,7 @@ def prepare(
     workers: int = 0,
     skip_bad: bool = False,
 ) -> dict[str, dict]:
-    """Prepares one split or all that a data set has, into `<output_dir>/<split>`.
+    """Prepares one split, or every split of a data set, into `<output_dir>/<split>`.
 
     Args:
       layout: a key of `layouts.LAYOUTS`.
@@ -72,7 +72,7 @@ def prepare(
       options: of the shards.
       validation: which training videos become validation.
       workers: processes; 0 for one on each core, 1 to stay in this one.
-      skip_bad: whether to leave out broken videos and go on.
+      skip_bad: whether to leave out broken videos and continue.
 
     Returns:
       `dataset.json` of each split.
@@ -196,15 +196,15 @@ def _executor(workers: int) -> concurrent.futures.Executor:
 
 
 def _start_worker() -> None:
-    """A worker uses one core, and ends with its parent even where that is killed."""
+    """Starts a worker, which uses one core and ends with its parent even if that is killed."""
     cv2.setNumThreads(1)
     processes.end_with_parent()
-    # Its results are sent by then; tensorflow-io's file systems would abort while the process shuts down.
+    # Its results are sent by then. tensorflow-io's file systems would abort the process while it shuts down.
     atexit.register(os._exit, 0)
 
 
 def _groups(videos: list[layouts.VideoRecord]) -> Iterator[list[layouts.VideoRecord]]:
-    """Videos for one shard each: as many as have about `_SHARD_FRAMES` frames together."""
+    """Groups videos for one shard each, of about `_SHARD_FRAMES` frames together."""
     group: list[layouts.VideoRecord] = []
     frames = 0
     for record in videos:
@@ -219,7 +219,7 @@ def _groups(videos: list[layouts.VideoRecord]) -> Iterator[list[layouts.VideoRec
 
 
 def _remove_others(folder: str, shards: dict) -> None:
-    """Removes what an earlier preparation of other data left."""
+    """Removes the files that an earlier preparation of other data left."""
     # An object store has no empty folders.
     for name in files.list_folder(folder) if files.is_folder(folder) else []:
         stem = name.split(".")[0]
@@ -228,7 +228,7 @@ def _remove_others(folder: str, shards: dict) -> None:
 
 
 def _write_shard(stem: str, videos: list[layouts.VideoRecord], options: Options, skip_bad: bool) -> dict:
-    """Writes a shard and its index unless they are there already; returns the index."""
+    """Writes a shard and its index unless they exist already; returns the index."""
     made_of = _fingerprint(videos, options)
     finished = _finished(stem, made_of)
     if finished:
@@ -281,13 +281,13 @@ def _append(data: bytearray, frames: Iterable[records.FrameRecord]) -> dict:
 
 
 def _fingerprint(videos: list[layouts.VideoRecord], options: Options) -> str:
-    """What a shard is made of, so that one left by another preparation is not taken for this one's."""
+    """Identifies what a shard is made of, so that one of another preparation is not taken for this one's."""
     text = json.dumps([[record.fingerprint() for record in videos], _description(options)])
     return hashlib.sha256(text.encode()).hexdigest()
 
 
 def _finished(stem: str, made_of: str) -> dict | None:
-    """The index of a shard that is there whole, with nothing left out that may be mended by now."""
+    """The index of a complete shard with nothing left out that may be mended by now; None if there is none."""
     shard, index_path = stem + records.SHARD_SUFFIX, stem + records.INDEX_SUFFIX
     if not (files.exists(shard) and files.exists(index_path)):
         return None
@@ -314,7 +314,7 @@ def _frames(record: layouts.VideoRecord, options: Options, notes: list[str]) -> 
             continue
         truth = record.labels.read(index, frame.shape[:2])
         saliency_map = preprocessing.resize(truth.saliency_map, size)
-        # A map that is all black is no ground truth.
+        # An all-black map is no ground truth.
         png = images.png(saliency_map) if saliency_map.any() else b""
         mapped, fixated = mapped + bool(png), fixated + len(truth.fixations)
         yield records.FrameRecord(jpeg, png, truth.fixations, truth.observers)

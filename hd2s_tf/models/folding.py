@@ -17,8 +17,9 @@ from hd2s_tf.models.layers import ConvolutionUnit
 FLOAT32, BFLOAT16 = "float32", "bfloat16"
 # "auto": the maps of all machines agree, and folding alone makes the network fast.
 AUTO_PRECISION = FLOAT32
-# Weights up to this size become constants: a graph holds several copies of them while it is built.
-_LARGEST_CONSTANTS = 64 * 2**20
+# Weights up to this size become constants: TensorFlow holds several copies of each graph's constants. Those of the
+# paper's network in bfloat16 (57 MiB) would cost a stream 1.7 GB.
+_LARGEST_CONSTANTS = 32 * 2**20
 
 
 def for_inference(model: HD2S, precision: str = "auto") -> HD2S:

@@ -15,7 +15,7 @@ class I3D:
     """The network without its last layer.
 
     Call with clips float32 or bfloat16 [B,T,H,W,3] in [-1,1]; returns a dict of every row of the table, endpoints
-    included, up to `last`, each [B,T',H',W',C] of the clip's type.
+    included, each [B,T',H',W',C] of the clip's type.
 
     Args:
       units: of the checkpoint, by name.

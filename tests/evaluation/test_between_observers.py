@@ -15,6 +15,8 @@ _SIZE = (40, 60)
 # Of each observer, who looks at the same place in all frames.
 _PLACES = np.array([[0.25, 0.25], [0.25, 0.75], [0.75, 0.25], [0.75, 0.75]], np.float32)
 
+pytestmark = pytest.mark.usefixtures("plots_are_not_drawn")
+
 
 def _video(frames=3, observed=True):
     names = tuple(f"{number:04d}" for number in range(1, frames + 1))

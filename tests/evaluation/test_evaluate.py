@@ -9,18 +9,13 @@ import pytest
 
 from hd2s_tf.data import synthetic
 from hd2s_tf.errors import BadInputError, RunError
-from hd2s_tf.evaluation import evaluate, plots, scoring, tables
+from hd2s_tf.evaluation import evaluate, scoring, tables
 from hd2s_tf.evaluation.protocol import METRICS
 from hd2s_tf.inference.predict_fn import FunctionPredictFn
 from hd2s_tf.inference.streams import Maps
 from hd2s_tf.serving.signatures import ModelInfo
 
-
-@pytest.fixture(autouse=True)
-def plots_are_not_drawn(monkeypatch):
-    """They take longer than everything else, and have tests of their own."""
-    for name in ("draw_histograms", "draw_bars"):
-        monkeypatch.setattr(plots, name, lambda *_: b"")
+pytestmark = pytest.mark.usefixtures("plots_are_not_drawn")
 
 
 @pytest.fixture(scope="module")

@@ -8,15 +8,10 @@ import numpy as np
 import pytest
 
 from hd2s_tf.data import synthetic
-from hd2s_tf.evaluation import evaluate, plots, protocol, tables
+from hd2s_tf.evaluation import evaluate, protocol, tables
 from hd2s_tf.evaluation.protocol import METRICS, Metric
 
-
-@pytest.fixture(autouse=True)
-def plots_are_not_drawn(monkeypatch):
-    """They take longer than everything else, and have tests of their own."""
-    for name in ("draw_histograms", "draw_bars"):
-        monkeypatch.setattr(plots, name, lambda *_: b"")
+pytestmark = pytest.mark.usefixtures("plots_are_not_drawn")
 
 
 @pytest.fixture(scope="module")

@@ -7,6 +7,8 @@ from hd2s_tf.errors import BadInputError
 from hd2s_tf.evaluation import evaluate
 from hd2s_tf.inference.predict_fn import ModelPredictFn
 
+pytestmark = pytest.mark.usefixtures("plots_are_not_drawn")
+
 
 @pytest.fixture(scope="module")
 def dataset(tmp_path_factory):

@@ -7,6 +7,7 @@ import pytest
 
 from hd2s_tf.data import layouts, preparation, synthetic
 from hd2s_tf.errors import BadInputError
+from hd2s_tf.evaluation import plots
 from hd2s_tf.experiments import bench, matrices
 from hd2s_tf.training import loop, settings
 
@@ -43,7 +44,9 @@ def config() -> ml_collections.ConfigDict:
     )
 
 
-def test_a_row_is_trained_and_tested_once(config, data_root, tmp_path):
+def test_a_row_is_trained_and_tested_once(config, data_root, tmp_path, monkeypatch):
+    for name in ("draw_histograms", "draw_bars"):
+        monkeypatch.setattr(plots, name, lambda *_: b"")
     runs = bench._Bench(config, data_root, str(tmp_path))
     row = matrices.make_matrix("table4", config).rows[0]
     one = matrices.Matrix("4", "One row", (row,))
