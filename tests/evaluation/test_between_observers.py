@@ -89,7 +89,5 @@ def test_people_who_agree_predict_each_other_well(tmp_path):
 
 
 def test_baselines_that_do_not_exist(tmp_path):
-    with pytest.raises(
-        BadInputError, match="no baseline 'others': the baselines are centre, .*, observers_leave"
-    ):
+    with pytest.raises(BadInputError, match="no baseline 'others': the baselines are centre, .*, observers_leave"):
         evaluate(Request("baseline:others"), str(tmp_path), "train", str(tmp_path / "none"))
