@@ -28,14 +28,17 @@ class Loaded:
         with self.session.graph.as_default():
             loaded = tf.compat.v1.saved_model.loader.load(self.session, ["serve"], str(folder))
         self.signatures = loaded.signature_def
+        self.callables = {}
 
     def run(self, name, **inputs):
         signature = self.signatures[name]
-        options = config_pb2.CallableOptions(
-            feed=[signature.inputs[key].name for key in inputs],
-            fetch=[signature.outputs[key].name for key in sorted(signature.outputs)],
-        )
-        found = self.session._make_callable_from_options(options)(*inputs.values())
+        if name not in self.callables:
+            options = config_pb2.CallableOptions(
+                feed=[signature.inputs[key].name for key in inputs],
+                fetch=[signature.outputs[key].name for key in sorted(signature.outputs)],
+            )
+            self.callables[name] = self.session._make_callable_from_options(options)
+        found = self.callables[name](*inputs.values())
         return dict(zip(sorted(signature.outputs), found, strict=True))
 
 

@@ -29,12 +29,11 @@ def test_every_kind_is_found_by_its_name(cold, serve):
     assert bundled.info.weights == weight_files.bundled("hd2s_tiny")
     assert bundled.info.weights_sha256 == weight_files.checksum(bundled.info.weights)
     assert (random.info.weights, random.info.weights_sha256) == ("random", None)
-    clips = np.random.default_rng(0).integers(0, 256, (2, 16, 128, 192, 3), np.uint8)
-    for conspicuity in (False, True):
-        local, remote = saved(clips, conspicuity), served(clips, conspicuity)
-        np.testing.assert_array_equal(local.saliency, remote.saliency)
-        assert (local.conspicuity is None) == (remote.conspicuity is None) == (not conspicuity)
+    clips = np.random.default_rng(0).integers(0, 256, (1, 16, 128, 192, 3), np.uint8)
+    local, remote = saved(clips, conspicuity=True), served(clips, conspicuity=True)
+    np.testing.assert_array_equal(local.saliency, remote.saliency)
     np.testing.assert_array_equal(local.conspicuity, remote.conspicuity)
+    assert served(clips).conspicuity is None
     assert saved.info.preset == served.info.preset == "hd2s_tiny"
 
 
