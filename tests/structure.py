@@ -1,4 +1,4 @@
-"""What the source says of its own structure: imports, circles, long functions, wide signatures, guessed attributes.
+"""What the source says of its own structure: imports, circles, long functions, wide signatures, missing tests.
 
 Files are parsed, never imported. Every check takes the folder of a project and returns a line for each offence.
 """
@@ -35,6 +35,8 @@ WIDEST_SIGNATURE = 8
 _MAY_BE_WIDE = {"hd2s_tf/models/hd2s.py:HD2S.__init__"}
 _TABLE = (ast.Assign, ast.AnnAssign, ast.Expr, ast.Return)
 _Function = ast.FunctionDef | ast.AsyncFunctionDef
+# Modules without a test file of their own, and why.
+UNMIRRORED: dict[str, str] = {}
 
 
 class Import(NamedTuple):
@@ -196,3 +198,17 @@ def guessed_attributes(root: pathlib.Path) -> list[str]:
                 text = f"{file}:{node.lineno}: {ast.unparse(node)}"
                 offences.setdefault(f"{file}:{ast.unparse(node.args[1])}", text)
     return list(offences.values())
+
+
+def unmirrored_modules(root: pathlib.Path) -> list[str]:
+    """Modules of the package, those in `UNMIRRORED` apart, without a test file: `data/clips.py` has data/test_clips.py.
+
+    A package's own `__init__` is tested beside the package or in it; it is not looked for.
+    """
+    offences = []
+    for path in sorted((root / PACKAGE).rglob("*.py")):
+        module = path.relative_to(root / PACKAGE)
+        mirror = root / "tests" / module.parent / f"test_{module.name}"
+        if module.name != "__init__.py" and module.as_posix() not in UNMIRRORED and not mirror.exists():
+            offences.append(f"{PACKAGE}/{module.as_posix()}: no {mirror.relative_to(root).as_posix()}")
+    return offences

@@ -19,6 +19,7 @@ CHECKS = {
         structure.long_functions,
         structure.wide_signatures,
         structure.guessed_attributes,
+        structure.unmirrored_modules,
     )
 }
 
@@ -183,3 +184,15 @@ def test_guessed_attributes_are_found(tmp_path):
         "hd2s_tf/files.py:2: getattr(predict_fn, 'a', 1)",
         "hd2s_tf/files.py:3: hasattr(self._predict_fn, 'b')",
     ]
+
+
+def test_modules_without_tests_of_their_own_are_found(tmp_path, monkeypatch):
+    project = _project(tmp_path, __init__="", errors="", files="", data____init__="", data__clips="", data__video="")
+    for name in ("test_files", "data/test_video", "test_clips"):
+        path = tmp_path / "tests" / f"{name}.py"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text("")
+    missing = ["hd2s_tf/data/clips.py: no tests/data/test_clips.py", "hd2s_tf/errors.py: no tests/test_errors.py"]
+    assert structure.unmirrored_modules(project) == missing
+    monkeypatch.setitem(structure.UNMIRRORED, "errors.py", "a table")
+    assert structure.unmirrored_modules(project) == missing[:1]

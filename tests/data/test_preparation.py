@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from hd2s_tf.data import images, layouts, preparation, records, synthetic
-from hd2s_tf.errors import BadInputError, RunError
+from hd2s_tf.errors import BadInputError
 
 
 @pytest.fixture(scope="module")
@@ -54,13 +54,6 @@ def test_frames_maps_and_fixations_are_the_sources(source, prepared):
     point = np.unravel_index(truth.argmax(), truth.shape)
     np.testing.assert_allclose(stored.fixations[0] * truth.shape, np.array(point) + 0.5, atol=1.0)
     assert stored.image[:2] == b"\xff\xd8"
-
-
-def test_shards_are_tfrecords(prepared):
-    import tensorflow as tf
-
-    path = next((prepared / "train").glob("*.tfrecord"))
-    assert sum(1 for _ in tf.data.TFRecordDataset(str(path))) == 40
 
 
 def test_an_interrupted_preparation_ends_like_a_whole_one(source, prepared, tmp_path, monkeypatch):
@@ -168,22 +161,6 @@ def test_fewer_or_more_maps_than_frames_are_paired_by_number(source, tmp_path, c
     assert f"0001: 20 frames for {maps} maps, paired by number" in caplog.text
     loaded = records.load_dataset(tmp_path / "out", "train").videos[0]
     assert loaded.targets.tolist() == [index < maps for index in range(20)]
-
-
-def test_damaged_shards_are_found(prepared, tmp_path):
-    folder = tmp_path / "damaged"
-    shutil.copytree(prepared, folder)
-    path = next((folder / "train").glob("*.tfrecord"))
-    data = bytearray(path.read_bytes())
-    loaded = records.load_dataset(folder, "train")
-    data[int(loaded.videos[0].offsets[3]) + 40] ^= 1
-    path.write_bytes(bytes(data))
-    with pytest.raises(RunError, match="0001, frame 4, fails its checksum"):
-        loaded.videos[0].read(np.arange(16))
-    assert loaded.videos[0].read(np.array([2]))
-    path.write_bytes(bytes(data[:-5]))
-    with pytest.raises(BadInputError, match="missing or truncated"):
-        records.load_dataset(folder, "train")
 
 
 @pytest.mark.parametrize("options", [{"height": 8}, {"width": 10000}, {"jpeg_quality": 0}])
