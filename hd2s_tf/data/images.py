@@ -7,6 +7,7 @@ whether data is missing; OpenCV encodes, and decodes TIFF of floating point colo
 import io
 import pathlib
 import struct
+import warnings
 import zlib
 from collections.abc import Iterator
 
@@ -141,7 +142,10 @@ def _opened(path: str, data: bytes) -> Image.Image:
     if data.startswith(_PNG_START) and _is_damaged(data):
         raise BadInputError(f"{path}: not an image that can be decoded: truncated or damaged")
     try:
-        return Image.open(io.BytesIO(data))
+        with warnings.catch_warnings():
+            # Of many pixels; too many are an error.
+            warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+            return Image.open(io.BytesIO(data))
     except UnidentifiedImageError as error:
         raise BadInputError(f"{path}: not an image that can be decoded") from error
     except Exception as error:

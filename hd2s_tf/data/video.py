@@ -47,6 +47,7 @@ _MOST_OBLONG = 10
 # Frames that wait for one before them whose packet came later.
 _WAITING_FRAMES = 4
 _MOST_FAILURES = 10_000
+# So much may be missing at an end without being a cut, beside the longest time between two frames.
 _SECONDS_CUT_OFF = 0.5
 _TRANSPARENT = {"vp8": "libvpx", "vp9": "libvpx-vp9"}
 # Of the filter that makes frames progressive.
@@ -215,18 +216,20 @@ def _decoded(
     decoder.thread_count = threads
     decoder.thread_type = "AUTO"
     packets = container.demux(stream)
-    time = 0.0
+    time = longest = 0.0
     for _ in range(_MOST_FAILURES):
         try:
             for packet in packets:
-                time = float((packet.pts or packet.dts or 0) * packet.time_base) or time
+                before, time = time, float((packet.pts or packet.dts or 0) * packet.time_base) or time
+                longest = max(longest, time - before)
                 if packet.is_corrupt:
                     yield time
                 for frame in decoder.decode(packet):
                     if frame.is_corrupt:
                         yield time
                     yield frame
-            yield from _cut_off(container, stream, time)
+            if longest and _written_seconds(container, stream) - time > _SECONDS_CUT_OFF + 2 * longest:
+                yield time
             return
         except av.EOFError:
             return
@@ -245,11 +248,13 @@ def _decoder(stream: av.VideoStream) -> av.VideoCodecContext:
     return decoder
 
 
-def _cut_off(container: av.container.InputContainer, stream: av.VideoStream, time: float) -> Iterator[float]:
-    """The end of a Matroska file that lasts shorter than it was written to: its reader takes a cut for the end."""
-    hours, minutes, seconds = map(float, stream.metadata.get("DURATION", "0:0:0").split(":"))
-    if hours * 3600 + minutes * 60 + seconds - time > _SECONDS_CUT_OFF:
-        yield time
+def _written_seconds(container: av.container.InputContainer, stream: av.VideoStream) -> float:
+    """How long a Matroska file was when it was complete, 0 if unknown: its reader takes a cut for the end."""
+    text = stream.metadata.get("DURATION", "") if "matroska" in container.format.name else ""
+    written = re.fullmatch(r"(\d+):(\d+):(\d+(?:\.\d+)?)", text)
+    return (
+        sum(float(part) * scale for part, scale in zip(written.groups(), (3600, 60, 1), strict=True)) if written else 0
+    )
 
 
 def _careful(path: str, damaged: list[float]) -> Iterator[av.VideoStream | av.VideoFrame]:

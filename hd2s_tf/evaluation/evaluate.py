@@ -12,6 +12,7 @@ from hd2s_tf.evaluation.between_observers import DividedVideo, ObserversPredicto
 from hd2s_tf.evaluation.ground_truth import ScoredVideo, dataset_name, has_authors_split, is_full_size, open_videos
 from hd2s_tf.evaluation.predictions import (
     BASELINE_PREFIX,
+    BASELINES,
     BaselinePredictor,
     FolderPredictor,
     NetworkPredictor,
@@ -149,16 +150,24 @@ def _protocol(request: Request, comparable: bool) -> protocol.Protocol:
     return protocol.choose(request.protocol, comparable, **changes)
 
 
+def _baseline(request: Request) -> str | None:
+    """The name of the baseline that predicts; None where something else does."""
+    is_baseline = request.target.startswith(BASELINE_PREFIX) and not request.predictions_dir
+    return request.target.removeprefix(BASELINE_PREFIX) if is_baseline else None
+
+
 def _division(request: Request) -> str | None:
     """How observers are divided into predictors and predicted; None for any other predictor."""
-    name = request.target.removeprefix(BASELINE_PREFIX)
-    is_baseline = request.target.startswith(BASELINE_PREFIX) and not request.predictions_dir
-    return name if is_baseline and name in between_observers.DIVISIONS else None
+    name = _baseline(request)
+    return name if name in between_observers.DIVISIONS else None
 
 
 def _check(request: Request) -> None:
     postprocessing.check_sigma(request.smoothing_sigma)
-    is_network = not request.predictions_dir and not request.target.startswith(BASELINE_PREFIX)
+    name, known = _baseline(request), (*BASELINES, *between_observers.DIVISIONS)
+    if name is not None and name not in known:
+        raise BadInputError(f"no baseline {name!r}: the baselines are {', '.join(known)}")
+    is_network = not request.predictions_dir and name is None
     if request.submission_dir and not is_network:
         raise BadInputError("a submission is of a network's maps: not of someone's predictions or a baseline")
 
@@ -172,13 +181,13 @@ def _open_predictor(
         return predictor, {"predictions": request.predictions_dir}
     if _division(request):
         return ObserversPredictor(), {"weights": request.target, "repeats": between_observers.REPEATS}
-    if request.target.startswith(BASELINE_PREFIX):
+    if _baseline(request):
         scored = {video.name for video in videos} if split.startswith("train") else set()
 
         def training() -> list[ScoredVideo]:
             return [video for video in open_videos(data_dir, "train", layout) if video.name not in scored]
 
-        return BaselinePredictor(request.target.removeprefix(BASELINE_PREFIX), training), {"weights": request.target}
+        return BaselinePredictor(_baseline(request), training), {"weights": request.target}
     predict_fn = load_predict_fn(
         request.target, request.preset, request.domain, request.precision, request.connection, request.compat
     )

@@ -218,6 +218,13 @@ def test_frame_times_are_those_of_reading(tmp_path, name, settings):
         video.frame_times(str(tmp_path / "e.mp4"))
 
 
+def test_slides_are_not_cut_off(tmp_path, caplog):
+    """A frame that is shown for long at the end is no damage."""
+    reading = open_frames(_write(tmp_path / "a.mkv", range(3), stamps=[0, 4000, 9000])).read()
+    assert _numbers(reading) == list(range(3))
+    assert not caplog.text
+
+
 def test_frames_come_in_the_order_of_their_timestamps(tmp_path):
     path = tmp_path / "a.mkv"
     with av.open(str(path), "w") as output:

@@ -45,7 +45,8 @@ def test_a_file_says_what_it_fits(saved):
 
 
 def test_a_file_of_an_earlier_version_states_every_domain_specific_module_by_itself(tmp_path):
-    model = _model(domains=("a", "b"), domain_modules=("priors", "fusion"))
+    arguments = {"domains": ("a", "b"), "levels": (1, 2)}
+    model = _model(**arguments, domain_modules=("priors", "fusion"))
     path = tmp_path / "earlier.weights.h5"
     weight_files.save(model, path)
     with h5py.File(path, "a") as file:
@@ -56,7 +57,7 @@ def test_a_file_of_an_earlier_version_states_every_domain_specific_module_by_its
     assert weight_files.settings(path)["domain_modules"] == ["priors", "fusion"]
     weight_files.load(model, path)
     with pytest.raises(BadInputError, match="domain_modules"):
-        weight_files.load(_model(domains=("a", "b")), path)
+        weight_files.load(_model(**arguments), path)
 
 
 @pytest.mark.parametrize("arguments", [{"levels": (3, 4)}, {"clip_frames": 8}])

@@ -150,10 +150,9 @@ def _scores(folder, output, split="test"):
 @pytest.mark.parametrize("name", ["fix_sparse_mat", "fix_png16"])
 def test_fixations_in_other_files_score_the_same(trials, tmp_path, name):
     expected = _scores(_data_set(trials, tmp_path, "fix_png_good"), tmp_path / "expected")
-    folder = _data_set(trials, tmp_path, name)
-    for split in ("test", "validation"):
-        scores = _scores(folder, tmp_path / split, split)
-        assert scores == pytest.approx(expected)
+    # The authors of DHF1K call its test videos 601 to 700 validation.
+    scores = _scores(_data_set(trials, tmp_path, name), tmp_path / "out", "validation")
+    assert scores == pytest.approx(expected)
     assert expected["nss"] != 0
 
 
