@@ -8,7 +8,7 @@ import pytest
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 # As the tools do.
 os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
-pytest_plugins = ["tests.exported_model"]
+pytest_plugins = ["tests.exported_model", "tests.serving.scripted_service"]
 SHARED = pathlib.Path(__file__).resolve().parents[2] / "shared"
 
 

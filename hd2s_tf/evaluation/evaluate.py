@@ -9,9 +9,10 @@ from hd2s_tf import files
 from hd2s_tf.errors import BadInputError
 from hd2s_tf.evaluation import between_observers, protocol, published, report, tables
 from hd2s_tf.evaluation.between_observers import DividedVideo, ObserversPredictor
-from hd2s_tf.evaluation.ground_truth import ScoredVideo, dataset_name, is_prepared, open_videos
+from hd2s_tf.evaluation.ground_truth import ScoredVideo, dataset_name, has_authors_split, is_full_size, open_videos
 from hd2s_tf.evaluation.predictions import (
     BASELINE_PREFIX,
+    BASELINES,
     BaselinePredictor,
     FolderPredictor,
     NetworkPredictor,
@@ -88,7 +89,9 @@ def evaluate(
     submission = Submission(request.submission_dir) if request.submission_dir else None
     unlabelled, allow_missing = submission is not None, request.allow_missing
     videos = open_videos(data_dir, split, layout, names, unlabelled=unlabelled, allow_broken=allow_missing)
-    choices = _protocol(request, data_dir, split)
+    full_size, authors_split = is_full_size(data_dir, split), has_authors_split(data_dir, split)
+    comparable = full_size and authors_split and bool(published.find_methods(dataset_name(data_dir, split), split))
+    choices = _protocol(request, comparable)
     labelled = [scored for scored in videos if scored.labelled]
     others = protocol.OtherFixations(labelled, choices)
     if labelled and not others.exist and not allow_missing:
@@ -101,8 +104,9 @@ def evaluate(
         split=split,
         only_videos=tuple(names),
         protocol=choices,
-        full_size=not is_prepared(data_dir, split),
+        full_size=full_size,
         stills=all(len(scored.frame_names) == 1 for scored in videos),
+        authors_split=authors_split,
     )
     if _division(request):
         videos = labelled = [DividedVideo.of(scored, _division(request), choices.seed) for scored in labelled]
@@ -141,23 +145,29 @@ def _summarise(subject: Subject, results: dict[str, VideoResult], allow_missing:
     )
 
 
-def _protocol(request: Request, data_dir: str, split: str) -> protocol.Protocol:
-    full_size = not is_prepared(data_dir, split)
-    comparable = full_size and bool(published.find_methods(dataset_name(data_dir, split), split))
+def _protocol(request: Request, comparable: bool) -> protocol.Protocol:
     changes = {"round_to_8_bits": request.round_to_8_bits, "seed": request.seed, "every": request.every}
     return protocol.choose(request.protocol, comparable, **changes)
 
 
+def _baseline(request: Request) -> str | None:
+    """The name of the baseline that predicts; None where something else does."""
+    is_baseline = request.target.startswith(BASELINE_PREFIX) and not request.predictions_dir
+    return request.target.removeprefix(BASELINE_PREFIX) if is_baseline else None
+
+
 def _division(request: Request) -> str | None:
     """How observers are divided into predictors and predicted; None for any other predictor."""
-    name = request.target.removeprefix(BASELINE_PREFIX)
-    is_baseline = request.target.startswith(BASELINE_PREFIX) and not request.predictions_dir
-    return name if is_baseline and name in between_observers.DIVISIONS else None
+    name = _baseline(request)
+    return name if name in between_observers.DIVISIONS else None
 
 
 def _check(request: Request) -> None:
     postprocessing.check_sigma(request.smoothing_sigma)
-    is_network = not request.predictions_dir and not request.target.startswith(BASELINE_PREFIX)
+    name, known = _baseline(request), (*BASELINES, *between_observers.DIVISIONS)
+    if name is not None and name not in known:
+        raise BadInputError(f"no baseline {name!r}: the baselines are {', '.join(known)}")
+    is_network = not request.predictions_dir and name is None
     if request.submission_dir and not is_network:
         raise BadInputError("a submission is of a network's maps: not of someone's predictions or a baseline")
 
@@ -171,13 +181,13 @@ def _open_predictor(
         return predictor, {"predictions": request.predictions_dir}
     if _division(request):
         return ObserversPredictor(), {"weights": request.target, "repeats": between_observers.REPEATS}
-    if request.target.startswith(BASELINE_PREFIX):
+    if _baseline(request):
         scored = {video.name for video in videos} if split.startswith("train") else set()
 
         def training() -> list[ScoredVideo]:
             return [video for video in open_videos(data_dir, "train", layout) if video.name not in scored]
 
-        return BaselinePredictor(request.target.removeprefix(BASELINE_PREFIX), training), {"weights": request.target}
+        return BaselinePredictor(_baseline(request), training), {"weights": request.target}
     predict_fn = load_predict_fn(
         request.target, request.preset, request.domain, request.precision, request.connection, request.compat
     )

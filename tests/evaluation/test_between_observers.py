@@ -86,3 +86,8 @@ def test_people_who_agree_predict_each_other_well(tmp_path):
     with pytest.raises(BadInputError, match="not known which observer"):
         synthetic.write_videos(tmp_path / "plain", videos=1, frames=2, size=(48, 64))
         evaluate(Request("baseline:observers"), str(tmp_path / "plain"), "train", str(tmp_path / "none"))
+
+
+def test_baselines_that_do_not_exist(tmp_path):
+    with pytest.raises(BadInputError, match="no baseline 'others': the baselines are centre, .*, observers_leave"):
+        evaluate(Request("baseline:others"), str(tmp_path), "train", str(tmp_path / "none"))

@@ -189,9 +189,7 @@ class _ParquetTable(Table):
             import pyarrow
             from pyarrow import parquet
         except ImportError as error:
-            raise BadInputError(
-                f"{self.path}: to read it needs the package pyarrow, as pandas does: {error}"
-            ) from error
+            raise BadInputError(f"{self.path}: reading it needs the package pyarrow: {error}") from error
         with files.local_copy(self.path) as local:
             try:
                 file = parquet.ParquetFile(local)
