@@ -1,5 +1,7 @@
 """Prepares a data set for training: frames, maps and fixations at one size, in shards.
 
+Validation and test splits keep their maps at full size too, so that they are scored at it.
+
     python tools/prepare_dataset.py --layout=dhf1k --input_dir=DHF1K --output_dir=prepared/DHF1K
     python tools/prepare_dataset.py --layout=stills --input_dir=OSIE --output_dir=prepared/OSIE --split=train
     python tools/prepare_dataset.py --layout=gaze --input_dir=my_videos --output_dir=prepared/mine --screen=1920x1080
@@ -33,6 +35,11 @@ _VALIDATION_FRACTION = flags.DEFINE_float(
 )
 _VALIDATION_VIDEOS = flags.DEFINE_list("validation_videos", [], "These training videos become validation instead.")
 _SEED = flags.DEFINE_integer("seed", 0, "Of the choice of validation videos.")
+_FULL_SIZE_SPLITS = flags.DEFINE_list(
+    "full_size_splits",
+    list(_DEFAULTS.full_size_splits),
+    "Splits that keep their ground truth at its full size too and are scored at it; empty for none.",
+)
 _WORKERS = flags.DEFINE_integer("workers", 0, "Processes; 0 for one on each core.", lower_bound=0)
 _SKIP_BAD = flags.DEFINE_bool("skip_bad", False, "Leave out broken videos and say which, instead of stopping.")
 
@@ -45,7 +52,12 @@ def main() -> None:
         _OUTPUT_DIR.value,
         split=_SPLIT.value,
         options=preparation.Options(
-            _HEIGHT.value, _WIDTH.value, _JPEG_QUALITY.value, GazeSettings.parse(gaze_flags.given()), _NAME.value
+            _HEIGHT.value,
+            _WIDTH.value,
+            _JPEG_QUALITY.value,
+            GazeSettings.parse(gaze_flags.given()),
+            _NAME.value,
+            tuple(_FULL_SIZE_SPLITS.value),
         ),
         validation=layouts.ValidationSplit(_VALIDATION_FRACTION.value, _SEED.value, tuple(_VALIDATION_VIDEOS.value)),
         workers=_WORKERS.value,

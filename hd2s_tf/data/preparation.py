@@ -1,8 +1,12 @@
 """Preparing a data set: each layout's files become shards of JPEG frames, maps and fixations at one size.
 
+Splits to evaluate on keep each ground-truth map at its source's size as well, beside the one that clips are made of.
+Fixations are fractions of the source's height and width in every split, so none merge.
+
 Several processes write shards, each under a temporary name until it is whole, with an index that says how it was made.
 An interrupted preparation resumes with the missing shards; `dataset.json` is written last. A process holds the shard it
-works on in memory: about 20 kB a frame of 128x192, for about 1000 frames or one longer video.
+works on in memory: about 20 kB a frame of 128x192, and 11 kB more with a full-size map of 360x640, for about 1000
+frames or one longer video.
 """
 
 import atexit
@@ -36,6 +40,7 @@ class Options:
       jpeg_quality: of the frames, 1 to 100.
       gaze: settings of the layout `gaze`.
       name: the data set's; the input folder's if None.
+      full_size_splits: those whose maps are kept at their source's size too, to be scored at that size.
     """
 
     height: int = 128
@@ -43,6 +48,7 @@ class Options:
     jpeg_quality: int = 95
     gaze: GazeSettings | None = None
     name: str | None = None
+    full_size_splits: tuple[str, ...] = (layouts.VALIDATION, layouts.TEST)
 
     def check(self) -> None:
         """Raises BadInputError for a value out of range."""
@@ -50,6 +56,14 @@ class Options:
             raise BadInputError(f"size {self.height}x{self.width}: height and width go from 16 to 4096")
         if not 1 <= self.jpeg_quality <= 100:
             raise BadInputError(f"jpeg_quality is {self.jpeg_quality}: it goes from 1 to 100")
+        for split in self.full_size_splits:
+            if split not in layouts.SPLITS:
+                raise BadInputError(f"no split {split!r}: the splits are {', '.join(layouts.SPLITS)}")
+
+    def describe(self, split: str) -> dict:
+        """What the shards of a split depend on, as JSON values; `full_size_truth` only where it is kept."""
+        described = {name: getattr(self, name) for name in ("height", "width", "jpeg_quality")}
+        return {**described, "full_size_truth": True} if split in self.full_size_splits else described
 
 
 def prepare(
@@ -95,7 +109,6 @@ def prepare(
         "format": records.FORMAT,
         "name": options.name or os.path.basename(os.path.normpath(input_dir)),  # noqa: PTH119
         "layout": layout,
-        "options": {**_description(options), "validation": dataclasses.asdict(validation)},
         **chosen_layout.report(),
     }
     written = {}
@@ -104,10 +117,13 @@ def prepare(
         if not chosen:
             raise BadInputError(f"{input_dir}: no videos in the split {wanted}")
         folder = files.join(output_dir, wanted)
-        left_out = [str(problem) for problem in problems if problem.split == wanted]
-        written[wanted] = _prepare_split(
-            chosen, folder, {**information, "split": wanted, "left_out": left_out}, options, workers, skip_bad
-        )
+        described = {
+            **information,
+            "options": {**options.describe(wanted), "validation": dataclasses.asdict(validation)},
+            "split": wanted,
+            "left_out": [str(problem) for problem in problems if problem.split == wanted],
+        }
+        written[wanted] = _prepare_split(chosen, folder, described, options, workers, skip_bad)
     return written
 
 
@@ -115,11 +131,6 @@ def _check_output(output_dir: str, input_dir: str) -> None:
     for split in layouts.SPLITS:
         if files.holds(files.join(output_dir, split), input_dir):
             raise BadInputError(f"{output_dir}: the folder to write to holds the data set: {input_dir}")
-
-
-def _description(options: Options) -> dict:
-    """The options that shards have, as JSON values."""
-    return {name: value for name, value in dataclasses.asdict(options).items() if name not in ("gaze", "name")}
 
 
 def _report(problems: Sequence[object], skip_bad: bool) -> None:
@@ -282,7 +293,7 @@ def _append(data: bytearray, frames: Iterable[records.FrameRecord]) -> dict:
 
 def _fingerprint(videos: list[layouts.VideoRecord], options: Options) -> str:
     """Identifies what a shard is made of, so that one of another preparation is not taken for this one's."""
-    text = json.dumps([[record.fingerprint() for record in videos], _description(options)])
+    text = json.dumps([[record.fingerprint() for record in videos], options.describe(videos[0].split)])
     return hashlib.sha256(text.encode()).hexdigest()
 
 
@@ -317,7 +328,8 @@ def _frames(record: layouts.VideoRecord, options: Options, notes: list[str]) -> 
         # An all-black map is no ground truth.
         png = images.png(saliency_map) if saliency_map.any() else b""
         mapped, fixated = mapped + bool(png), fixated + len(truth.fixations)
-        yield records.FrameRecord(jpeg, png, truth.fixations, truth.observers)
+        full_size_map = images.png(truth.saliency_map) if record.split in options.full_size_splits else b""
+        yield records.FrameRecord(jpeg, png, truth.fixations, truth.observers, full_size_map)
     if record.labels and count != labelled:
         notes.append(f"{record.name}: {count} frames for {labelled} maps, paired by number")
     if record.labels and record.labels.promises_fixations and mapped and not fixated:

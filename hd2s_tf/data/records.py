@@ -39,12 +39,15 @@ class FrameRecord:
       fixations: float32 [N,2], (y, x) as fractions of height and width from 0 to below 1.
       observers: int32 [N], the observer of each fixation, of those that `dataset.json` names; empty where that is not
         known. Stored only where it is: earlier versions pass over it, and earlier data is read without.
+      full_size_map: PNG bytes, 8-bit, the ground truth at its source's size, black ones too; empty where it is not
+        kept. Stored as `observers` are.
     """
 
     image: bytes
     saliency_map: bytes
     fixations: np.ndarray
     observers: np.ndarray = dataclasses.field(default_factory=lambda: np.zeros(0, np.int32))
+    full_size_map: bytes = b""
 
     def decode_image(self) -> np.ndarray:
         """The frame, uint8 RGB [H,W,3]."""
@@ -53,6 +56,10 @@ class FrameRecord:
     def decode_map(self) -> np.ndarray | None:
         """The ground truth, uint8 [H,W]; None for a frame without."""
         return images.from_png(self.saliency_map) if self.saliency_map else None
+
+    def decode_largest_map(self) -> np.ndarray | None:
+        """The ground truth at its source's size where that is kept, else as `decode_map`."""
+        return images.from_png(self.full_size_map) if self.full_size_map else self.decode_map()
 
 
 def write_frame(record: FrameRecord) -> bytes:
@@ -64,6 +71,8 @@ def write_frame(record: FrameRecord) -> bytes:
     }
     if len(record.observers):
         features["observers"] = record.observers.astype("<i4").tobytes()
+    if record.full_size_map:
+        features["full_size_map"] = record.full_size_map
     return tf.train.Example(
         features=tf.train.Features(
             feature={
@@ -77,12 +86,15 @@ def parse_frame(serialized: bytes) -> FrameRecord:
     """The inverse of `write_frame`."""
     feature = tf.train.Example.FromString(serialized).features.feature
     values = {name: feature[name].bytes_list.value[0] for name in ("image", "saliency_map", "fixations")}
-    observers = feature["observers"].bytes_list.value[0] if "observers" in feature else b""
+    observers, full_size_map = (
+        feature[name].bytes_list.value[0] if name in feature else b"" for name in ("observers", "full_size_map")
+    )
     return FrameRecord(
         values["image"],
         values["saliency_map"],
         np.frombuffer(values["fixations"], "<f4").reshape(-1, 2),
         np.frombuffer(observers, "<i4"),
+        full_size_map,
     )
 
 
@@ -200,6 +212,11 @@ class Dataset:
     def labelled(self) -> bool:
         """Whether any frame has a ground truth."""
         return any(video.targets.any() for video in self.videos)
+
+    @property
+    def full_size_truth(self) -> bool:
+        """Whether the ground truth is kept at its source's size too; never in data of earlier versions."""
+        return self.information["options"].get("full_size_truth", False)
 
     @functools.cached_property
     def description(self) -> dict:

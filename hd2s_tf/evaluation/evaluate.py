@@ -9,7 +9,7 @@ from hd2s_tf import files
 from hd2s_tf.errors import BadInputError
 from hd2s_tf.evaluation import between_observers, protocol, published, report, tables
 from hd2s_tf.evaluation.between_observers import DividedVideo, ObserversPredictor
-from hd2s_tf.evaluation.ground_truth import ScoredVideo, dataset_name, is_prepared, open_videos
+from hd2s_tf.evaluation.ground_truth import ScoredVideo, dataset_name, has_authors_split, is_full_size, open_videos
 from hd2s_tf.evaluation.predictions import (
     BASELINE_PREFIX,
     BASELINES,
@@ -89,7 +89,9 @@ def evaluate(
     submission = Submission(request.submission_dir) if request.submission_dir else None
     unlabelled, allow_missing = submission is not None, request.allow_missing
     videos = open_videos(data_dir, split, layout, names, unlabelled=unlabelled, allow_broken=allow_missing)
-    choices = _protocol(request, data_dir, split)
+    full_size, authors_split = is_full_size(data_dir, split), has_authors_split(data_dir, split)
+    comparable = full_size and authors_split and bool(published.find_methods(dataset_name(data_dir, split), split))
+    choices = _protocol(request, comparable)
     labelled = [scored for scored in videos if scored.labelled]
     others = protocol.OtherFixations(labelled, choices)
     if labelled and not others.exist and not allow_missing:
@@ -102,8 +104,9 @@ def evaluate(
         split=split,
         only_videos=tuple(names),
         protocol=choices,
-        full_size=not is_prepared(data_dir, split),
+        full_size=full_size,
         stills=all(len(scored.frame_names) == 1 for scored in videos),
+        authors_split=authors_split,
     )
     if _division(request):
         videos = labelled = [DividedVideo.of(scored, _division(request), choices.seed) for scored in labelled]
@@ -142,9 +145,7 @@ def _summarise(subject: Subject, results: dict[str, VideoResult], allow_missing:
     )
 
 
-def _protocol(request: Request, data_dir: str, split: str) -> protocol.Protocol:
-    full_size = not is_prepared(data_dir, split)
-    comparable = full_size and bool(published.find_methods(dataset_name(data_dir, split), split))
+def _protocol(request: Request, comparable: bool) -> protocol.Protocol:
     changes = {"round_to_8_bits": request.round_to_8_bits, "seed": request.seed, "every": request.every}
     return protocol.choose(request.protocol, comparable, **changes)
 

@@ -1,4 +1,4 @@
-"""Ground truth to score against: prepared data, or a data set's own files at their full size."""
+"""Ground truth to score against, at its full size: a data set's own files, or prepared data that keeps that size."""
 
 import dataclasses
 import os
@@ -98,7 +98,7 @@ def open_videos(
     if not files.is_folder(data_dir):
         raise BadInputError(f"{data_dir}: no such folder")
     if is_prepared(data_dir, split):
-        videos = [_prepared(prepared) for prepared in records.load_dataset(data_dir, split).videos]
+        videos = [_prepared(prepared) for prepared in _load(data_dir, split).videos]
     else:
         layout = layout or layouts.recognise(data_dir)
         # Validation videos are named when they matter here; nothing is chosen at random.
@@ -123,16 +123,30 @@ def open_videos(
 
 
 def is_prepared(data_dir: str | os.PathLike, split: str) -> bool:
-    """Whether a split is prepared data, at the network's size, rather than a data set's own files."""
+    """Whether a split is prepared data, with frames at the network's size, rather than a data set's own files."""
     split = layouts.split_named(split) if split != "all" else split
     return files.exists(files.join(data_dir, split, records.DATASET))
+
+
+def is_full_size(data_dir: str | os.PathLike, split: str) -> bool:
+    """Whether the ground truth of a split has the size that its data set is distributed in."""
+    return not is_prepared(data_dir, split) or _load(data_dir, split).full_size_truth
+
+
+def has_authors_split(data_dir: str | os.PathLike, split: str) -> bool:
+    """Whether the data set's authors chose a split's videos; prepared validation videos may come from training."""
+    return not (is_prepared(data_dir, split) and layouts.split_named(split) == layouts.VALIDATION)
 
 
 def dataset_name(data_dir: str | os.PathLike, split: str) -> str:
     """The name of a data set: the one it was prepared under, else its folder's."""
     if is_prepared(data_dir, split):
-        return records.load_dataset(data_dir, layouts.split_named(split)).name
+        return _load(data_dir, split).name
     return os.fspath(data_dir).rstrip("/").rsplit("/", 1)[-1]
+
+
+def _load(data_dir: str | os.PathLike, split: str) -> records.Dataset:
+    return records.load_dataset(data_dir, layouts.split_named(split))
 
 
 def _prepared(prepared: records.Video) -> ScoredVideo:
@@ -144,7 +158,7 @@ def _prepared(prepared: records.Video) -> ScoredVideo:
 
     def truth(index: int) -> FrameTruth | None:
         frame = record(index)
-        saliency_map = frame.decode_map()
+        saliency_map = frame.decode_largest_map()
         if saliency_map is None:
             return None
         return FrameTruth(saliency_map, fixations.to_map(frame.fixations, saliency_map.shape))

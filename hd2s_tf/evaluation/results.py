@@ -68,6 +68,7 @@ class Subject:
       protocol: how.
       full_size: whether the ground truth has the size that its data set is distributed in.
       stills: whether every video is a single picture.
+      authors_split: whether the data set's authors chose the split's videos, not whoever prepared it.
     """
 
     predictor: dict[str, object]
@@ -78,11 +79,12 @@ class Subject:
     protocol: Protocol
     full_size: bool
     stills: bool
+    authors_split: bool = True
 
     @property
     def comparable(self) -> bool:
         """Whether published scores can stand beside these."""
-        return self.protocol.is_official and self.full_size
+        return self.protocol.is_official and self.full_size and self.authors_split
 
     @property
     def name(self) -> str:

@@ -5,7 +5,7 @@ import shutil
 import numpy as np
 import pytest
 
-from hd2s_tf.data import images, layouts, preparation, records, synthetic
+from hd2s_tf.data import clips, fixations, images, layouts, preparation, preprocessing, records, synthetic
 from hd2s_tf.errors import BadInputError
 
 
@@ -16,8 +16,7 @@ def source(tmp_path_factory):
     return folder
 
 
-def _prepare(source, output, **arguments):
-    options = preparation.Options(32, 48)
+def _prepare(source, output, options=preparation.Options(32, 48), **arguments):
     validation = layouts.ValidationSplit(names=("0003",))
     return preparation.prepare(
         "dhf1k", str(source), str(output), options=options, validation=validation, workers=1, **arguments
@@ -54,6 +53,38 @@ def test_frames_maps_and_fixations_are_the_sources(source, prepared):
     point = np.unravel_index(truth.argmax(), truth.shape)
     np.testing.assert_allclose(stored.fixations[0] * truth.shape, np.array(point) + 0.5, atol=1.0)
     assert stored.image[:2] == b"\xff\xd8"
+
+
+def test_splits_to_evaluate_on_keep_full_size_maps_beside_those_of_clips(source, prepared):
+    validation = records.load_dataset(prepared, "validation")
+    assert validation.full_size_truth and not records.load_dataset(prepared, "train").full_size_truth
+    stored = validation.videos[0].read(np.array([7]))[0]
+    annotation = source / "annotation" / "0003"
+    truth = images.read_map(str(annotation / "maps" / "0008.png"))
+    np.testing.assert_array_equal(stored.decode_largest_map(), truth)
+    np.testing.assert_array_equal(stored.decode_map(), preprocessing.resize(truth, (32, 48)))
+    fixated = fixations.read_fixation_map(str(annotation / "fixation" / "0008.png"))
+    np.testing.assert_array_equal(fixations.to_map(stored.fixations, truth.shape), fixated)
+    train = records.load_dataset(prepared, "train").videos[0].read(np.array([7]))[0]
+    assert not train.full_size_map and train.decode_largest_map().shape == (32, 48)
+
+
+def test_full_size_maps_change_neither_clips_nor_other_splits(source, prepared, tmp_path):
+    _prepare(source, tmp_path, preparation.Options(32, 48, full_size_splits=()))
+    without = records.load_dataset(tmp_path, "validation")
+    assert not without.full_size_truth
+    assert without.information["options"].keys() == {"height", "width", "jpeg_quality", "validation"}
+    for name in ("shard-00000.tfrecord", "shard-00000.index.json"):
+        assert (tmp_path / "train" / name).read_bytes() == (prepared / "train" / name).read_bytes()
+    kept, lean = (
+        next(iter(clips.evaluation_clips(dataset, batch_size=5, size=(32, 48))))
+        for dataset in (records.load_dataset(prepared, "validation"), without)
+    )
+    for name in ("clip", "saliency_map", "fixation_map"):
+        np.testing.assert_array_equal(kept[name], lean[name])
+    # Prepared again with full-size maps, the split is written anew.
+    _prepare(source, tmp_path)
+    assert _files(tmp_path) == _files(prepared)
 
 
 def test_an_interrupted_preparation_ends_like_a_whole_one(source, prepared, tmp_path, monkeypatch):
@@ -163,7 +194,9 @@ def test_fewer_or_more_maps_than_frames_are_paired_by_number(source, tmp_path, c
     assert loaded.targets.tolist() == [index < maps for index in range(20)]
 
 
-@pytest.mark.parametrize("options", [{"height": 8}, {"width": 10000}, {"jpeg_quality": 0}])
+@pytest.mark.parametrize(
+    "options", [{"height": 8}, {"width": 10000}, {"jpeg_quality": 0}, {"full_size_splits": ("tset",)}]
+)
 def test_options_that_make_no_sense(source, tmp_path, options):
     with pytest.raises(BadInputError):
         preparation.prepare("dhf1k", str(source), str(tmp_path), options=preparation.Options(**options))

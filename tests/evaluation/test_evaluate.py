@@ -7,7 +7,7 @@ import cv2
 import numpy as np
 import pytest
 
-from hd2s_tf.data import synthetic
+from hd2s_tf.data import layouts, preparation, synthetic
 from hd2s_tf.errors import BadInputError, RunError
 from hd2s_tf.evaluation import evaluate, scoring, tables
 from hd2s_tf.evaluation.protocol import METRICS
@@ -276,6 +276,33 @@ def test_the_papers_data_sets_are_scored_as_the_benchmark_does_beside_its_scores
     assert _evaluate(dataset, tmp_path / "other", target="baseline:centre").subject.protocol.name == "videos"
     with pytest.raises(BadInputError, match="no protocol 'mit'"):
         _evaluate(dataset, tmp_path / "other", target="baseline:centre", protocol="mit")
+
+
+def test_prepared_data_scores_as_the_data_sets_own(dataset, tmp_path):
+    own, prepared = tmp_path / "DHF1K", tmp_path / "prepared"
+    (own / "video").mkdir(parents=True)
+    for number, place in ((1, 1), (2, 601), (3, 602)):
+        shutil.copy(dataset / "video" / f"{number:03d}.AVI", own / "video" / f"{place:03d}.AVI")
+        shutil.copytree(dataset / "annotation" / f"{number:04d}", own / "annotation" / f"{place:04d}")
+    maps = tmp_path / "maps"
+    for name in ("0601", "0602"):
+        shutil.copytree(own / "annotation" / name / "fixation", maps / name)
+    options, validation = preparation.Options(24, 32), layouts.ValidationSplit(fraction=0)
+    preparation.prepare("dhf1k", str(own), str(prepared), options=options, validation=validation, workers=1)
+    for request in ({"target": "baseline:centre"}, {"predictions_dir": str(maps)}):
+        ours, theirs = (_evaluate(folder, tmp_path / "out", split="test", **request) for folder in (prepared, own))
+        assert ours.subject.full_size and ours.subject.comparable
+        assert ours.subject.protocol == theirs.subject.protocol
+        for metric, value in theirs.mean_over_frames.items():
+            assert ours.mean_over_frames[metric] == pytest.approx(value, abs=1e-9)
+
+
+def test_validation_videos_chosen_here_have_no_published_rows(dataset, tmp_path):
+    options, validation = preparation.Options(24, 32, name="DHF1K"), layouts.ValidationSplit(names=("0002", "0003"))
+    preparation.prepare("dhf1k", str(dataset), str(tmp_path), options=options, validation=validation, workers=1)
+    scores = _evaluate(tmp_path, tmp_path / "out", split="validation", target="baseline:centre")
+    assert (scores.subject.full_size, scores.subject.comparable) == (True, False)
+    assert scores.subject.protocol.name == "videos"
 
 
 def test_data_that_cannot_be_scored(dataset, tmp_path):

@@ -1,7 +1,9 @@
+import shutil
+
 import numpy as np
 import pytest
 
-from hd2s_tf.data import layouts, preparation, synthetic
+from hd2s_tf.data import images, layouts, preparation, synthetic
 from hd2s_tf.errors import BadInputError
 from hd2s_tf.evaluation import ground_truth
 
@@ -45,6 +47,41 @@ def test_prepared_data(prepared):
     assert video.read_truth(0).fixation_map.any()
     assert ground_truth.is_prepared(prepared, "validation")
     assert ground_truth.dataset_name(prepared, "validation") == "Discs"
+
+
+def test_prepared_ground_truth_is_the_data_sets_own(raw, tmp_path):
+    folder = tmp_path / "discs"
+    shutil.copytree(raw, folder)
+    fixated = np.zeros((48, 64), bool)
+    # Pixels beside each other, at the edges too, which merge at 24x32; and a frame without ground truth.
+    fixated[0, :5] = fixated[47, 60:] = fixated[20:24, 30] = True
+    annotation = folder / "annotation" / "0002"
+    (annotation / "fixation" / "0002.png").write_bytes(images.png(np.uint8(255 * fixated)))
+    for kind in ("maps", "fixation"):
+        (annotation / kind / "0004.png").write_bytes(images.png(np.zeros((48, 64), np.uint8)))
+    validation = layouts.ValidationSplit(names=("0002",))
+    for splits in (("validation",), ()):
+        options = preparation.Options(24, 32, full_size_splits=splits)
+        output = str(tmp_path / f"prepared{len(splits)}")
+        preparation.prepare("dhf1k", str(folder), output, options=options, validation=validation, workers=1)
+    own = ground_truth.open_videos(folder, "train", names=("0002",))[0]
+    (full,) = ground_truth.open_videos(tmp_path / "prepared1", "validation")
+    assert own.frame_names == full.frame_names
+    for index in range(4):
+        assert np.array_equal(own.read_truth(index).saliency_map, full.read_truth(index).saliency_map)
+        assert np.array_equal(own.read_truth(index).fixation_map, full.read_truth(index).fixation_map)
+        assert np.array_equal(own.read_points(index), full.read_points(index))
+    assert np.array_equal(full.read_truth(1).fixation_map, fixated)
+    assert ground_truth.is_full_size(tmp_path / "prepared1", "validation")
+    assert ground_truth.is_full_size(folder, "train")
+    # As earlier versions prepared it.
+    (small,) = ground_truth.open_videos(tmp_path / "prepared0", "validation")
+    assert small.read_truth(1).saliency_map.shape == (24, 32)
+    assert small.read_truth(1).fixation_map.sum() < fixated.sum() == len(small.read_points(1))
+    assert small.read_truth(3) is None
+    assert not ground_truth.is_full_size(tmp_path / "prepared0", "validation")
+    assert not ground_truth.has_authors_split(tmp_path / "prepared1", "validation")
+    assert ground_truth.has_authors_split(folder, "validation")
 
 
 def test_frames_by_index(raw):

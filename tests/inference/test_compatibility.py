@@ -1,7 +1,5 @@
 """Golden values are made from the published networks' answers (../shared/parity) by the published test code's rules."""
 
-import importlib.util
-
 import numpy as np
 import pytest
 from scipy import ndimage
@@ -21,14 +19,6 @@ def _golden_map(saliency_map):
     rounded = (saliency_map * 255.0).astype(int) / 255.0
     smoothed = ndimage.gaussian_filter(rounded, sigma=7)
     return (smoothed / np.max(smoothed) * 255.0).astype(np.uint8)
-
-
-@pytest.fixture(scope="module")
-def stand_in(shared):
-    specification = importlib.util.spec_from_file_location("stand_in", shared / "parity" / "make_state_dict.py")
-    module = importlib.util.module_from_spec(specification)
-    specification.loader.exec_module(module)
-    return module.state_dict
 
 
 @pytest.fixture(scope="module")

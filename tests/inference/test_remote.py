@@ -8,19 +8,7 @@ import tensorflow as tf
 
 from hd2s_tf.inference import remote
 from hd2s_tf.serving.client import ServedModel
-from tests.serving import scripted_service
 from tests.serving.scripted_service import ask, whole
-
-
-@pytest.fixture
-def service():
-    return scripted_service.Service()
-
-
-@pytest.fixture
-def port(service):
-    with scripted_service.serving(service) as port:
-        yield port
 
 
 @pytest.mark.parametrize("count", [1, 16, 31, 32, 33, 64, 100])

@@ -94,7 +94,7 @@ def test_what_is_returned_does_not_depend_on_training():
         ({"adaptation": True}, {"clip": _clip(2, 16, 128, 192), "reversal": tf.constant(0.5)}),
         ({"domains": ("a", "b")}, {"clip": _clip(), "domain": tf.constant([1, 1])}),
     ):
-        model = HD2S(NARROW, **arguments)
+        model = HD2S(NARROW, levels=(1, 2), **arguments)
         shapes = [
             {name: value.shape for name, value in model(inputs, training=training).items()}
             for training in (False, True)
@@ -120,8 +120,10 @@ def test_mixed_domains_equal_separate_ones(specific):
 
 @pytest.mark.parametrize("module", DOMAIN_MODULES)
 def test_every_domain_specific_module_can_be_left_out(module):
-    whole = HD2S(NARROW, domains=("a", "b"))
-    without = HD2S(NARROW, domains=("a", "b"), domain_modules=[kept for kept in DOMAIN_MODULES if kept != module])
+    whole = HD2S(NARROW, levels=(1, 2), domains=("a", "b"))
+    without = HD2S(
+        NARROW, levels=(1, 2), domains=("a", "b"), domain_modules=[kept for kept in DOMAIN_MODULES if kept != module]
+    )
     inputs = {"clip": _clip(1, 16, 32, 32), "domain": tf.constant([1])}
     assert without(inputs)["saliency_map"].shape == whole(inputs)["saliency_map"].shape
     assert _parameters(without) < _parameters(whole)

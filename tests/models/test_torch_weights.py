@@ -1,6 +1,5 @@
 """Parity with the published networks, on stand-ins for their checkpoints."""
 
-import importlib.util
 import math
 
 import numpy as np
@@ -13,15 +12,6 @@ from hd2s_tf.models.hd2s import HD2S
 from hd2s_tf.models.presets import PUBLISHED_DOMAINS
 
 MAP_TOLERANCE, LOG_PROB_TOLERANCE, FEATURE_TOLERANCE = 1e-4, 1e-3, 1e-4
-
-
-@pytest.fixture(scope="module")
-def stand_in(shared):
-    """`state_dict(variant, seed)`, which makes a checkpoint with the published names and shapes."""
-    specification = importlib.util.spec_from_file_location("stand_in", shared / "parity" / "make_state_dict.py")
-    module = importlib.util.module_from_spec(specification)
-    specification.loader.exec_module(module)
-    return module.state_dict
 
 
 @pytest.fixture(scope="module")

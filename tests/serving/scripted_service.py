@@ -8,6 +8,7 @@ import threading
 import cv2
 import grpc
 import numpy as np
+import pytest
 import tensorflow as tf
 from tensorflow_serving.apis import get_model_metadata_pb2, predict_pb2, prediction_service_pb2_grpc
 
@@ -79,6 +80,18 @@ def serving(service, port=0):
         yield port
     finally:
         server.stop(0).wait()
+
+
+@pytest.fixture
+def service():
+    return Service()
+
+
+@pytest.fixture
+def port(service):
+    """Of a server of the scripted service."""
+    with serving(service) as port:
+        yield port
 
 
 def frames_of(count):

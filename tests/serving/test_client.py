@@ -18,17 +18,6 @@ from tests.serving import scripted_service
 from tests.serving.scripted_service import ask, frames_of, whole
 
 
-@pytest.fixture
-def service():
-    return scripted_service.Service()
-
-
-@pytest.fixture
-def port(service):
-    with scripted_service.serving(service) as port:
-        yield port
-
-
 def _fail(code, message="away"):
     return lambda request, context: context.abort(code, message)
 
@@ -245,3 +234,14 @@ def test_what_was_answered_is_told(service, port):
     with ServedModel(f"127.0.0.1:{port}/m", on_answer=lambda signature, seconds: told.append(signature)) as model:
         list(remote.predict_frames(model, frames_of(33), domain="a"))
     assert told == ["describe", "predict_frames", "predict_frames"]
+
+
+def test_requests_go_to_several_servers_in_turn(service, port):
+    other = scripted_service.Service()
+    with (
+        scripted_service.serving(other) as other_port,
+        ServedModel(f"ipv4:127.0.0.1:{port},127.0.0.1:{other_port}/m") as model,
+    ):
+        found = [saliency_map[0, 0] for _, saliency_map in remote.predict_frames(model, frames_of(200), domain="a")]
+    assert found == list(range(200))
+    assert min(len(service.requests), len(other.requests)) >= 2
