@@ -5,6 +5,8 @@ import pathlib
 
 from absl import flags
 
+from hd2s_tf.errors import BadInputError
+
 _TOKEN_VARIABLE = "HD2S_TOKEN"
 
 _DEADLINE = flags.DEFINE_float(
@@ -33,6 +35,7 @@ def arguments() -> dict:
     """The arguments of `hd2s_tf.serving.connection.Connection` that the flags give.
 
     Raises:
+      BadInputError: a token that no request can carry, or a file without one.
       OSError: the token's file cannot be read.
     """
     return {
@@ -48,7 +51,19 @@ def arguments() -> dict:
 
 def _token() -> str | None:
     if _TOKEN.value is not None:
-        return _TOKEN.value
-    if _TOKEN_FILE.value is not None:
-        return pathlib.Path(_TOKEN_FILE.value).read_text().strip()
-    return os.environ.get(_TOKEN_VARIABLE)
+        return _checked("--token", _TOKEN.value)
+    path = _TOKEN_FILE.value
+    if path is not None:
+        # Characters that are not ASCII are refused below, whatever their encoding.
+        token = pathlib.Path(path).read_text("ascii", errors="replace").strip()
+        if not token:
+            raise BadInputError(f"{path}: the file holds no token")
+        return _checked(path, token)
+    return _checked(_TOKEN_VARIABLE, os.environ.get(_TOKEN_VARIABLE))
+
+
+def _checked(source: str, token: str | None) -> str | None:
+    """The token, which gRPC takes only if a header of HTTP can hold it."""
+    if token and not (token.isascii() and token.isprintable()):
+        raise BadInputError(f"{source}: a token is one line of printable ASCII characters")
+    return token
