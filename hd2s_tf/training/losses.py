@@ -32,14 +32,16 @@ def saliency_loss(outputs: dict[str, tf.Tensor], ground_truth: tf.Tensor, multi_
     Args:
       outputs: of `HD2S`.
       ground_truth: [B,H,W].
-      multi_level: whether the conspicuity maps are supervised too (section 3.1).
+      multi_level: whether the conspicuity maps are supervised too (section 3.4). The map of a model with one level is
+        its saliency map and counts once.
 
     Returns:
       float32 [B], in nats.
     """
     loss = kl_divergence(ground_truth, outputs["saliency_map"])
-    if multi_level:
-        for conspicuity_map in tf.unstack(outputs["conspicuity_maps"], axis=1):
+    conspicuity_maps = tf.unstack(outputs["conspicuity_maps"], axis=1)
+    if multi_level and len(conspicuity_maps) > 1:
+        for conspicuity_map in conspicuity_maps:
             loss += kl_divergence(ground_truth, conspicuity_map)
     return loss
 

@@ -40,11 +40,14 @@ def test_kl_divergence_of_bfloat16_maps_is_close_to_that_of_float32():
     np.testing.assert_allclose(rounded, exact, rtol=2e-2)
 
 
-@pytest.mark.parametrize(("multi_level", "expected"), [(True, 3 * math.log(4)), (False, math.log(4))])
-def test_saliency_loss_sums_the_levels(multi_level, expected):
+@pytest.mark.parametrize(
+    ("levels", "multi_level", "expected"),
+    [(2, True, 3 * math.log(4)), (2, False, math.log(4)), (1, True, math.log(4))],
+)
+def test_saliency_loss_sums_the_levels_but_a_single_one_once(levels, multi_level, expected):
     ground_truth = tf.constant([[[0.0, 4.0], [0.0, 0.0]]])
     flat = tf.ones((1, 2, 2))
-    outputs = {"saliency_map": flat, "conspicuity_maps": tf.stack([flat, flat], 1)}
+    outputs = {"saliency_map": flat, "conspicuity_maps": tf.stack([flat] * levels, 1)}
     np.testing.assert_allclose(losses.saliency_loss(outputs, ground_truth, multi_level), [expected], rtol=1e-6)
 
 
