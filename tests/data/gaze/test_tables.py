@@ -1,5 +1,7 @@
 import numpy as np
+import pyarrow
 import pytest
+from pyarrow import parquet
 
 from hd2s_tf.data.gaze import tables
 from hd2s_tf.errors import BadInputError
@@ -83,9 +85,6 @@ def test_pieces_are_small(tmp_path, monkeypatch):
 
 
 def test_parquet(tmp_path):
-    pyarrow = pytest.importorskip("pyarrow", exc_type=ImportError)
-    from pyarrow import parquet
-
     columns = {"video": ["a", "b"], "x": [1.5, None], "onset_ms": [10, 20]}
     parquet.write_table(pyarrow.table(columns), tmp_path / "t.parquet")
     table, (x, onset) = _read(str(tmp_path / "t.parquet"), 1, 2)
