@@ -221,6 +221,18 @@ def test_keras_exports_answer_the_same(preset_with_weights, tmp_path):
         np.testing.assert_allclose(values, outputs[name], atol=0.1 * np.ptp(outputs[name]))
 
 
+def test_a_keras_export_in_float32_answers_to_rounding(tmp_path):
+    # In bfloat16, above, a graph rounds elsewhere than single operations do.
+    keras.utils.set_random_seed(1)
+    model = HD2S.from_preset("hd2s_tiny", weights=None, width_multiplier=0.0625, levels=(1, 2))
+    inputs = {"clip": _clip(1, 16, 128, 192)}
+    outputs = model(inputs)
+    model.export(tmp_path / "exported", verbose=False)
+    loaded = tf.saved_model.load(tmp_path / "exported")
+    for name, values in loaded.serve(inputs).items():
+        np.testing.assert_allclose(values, outputs[name], atol=1e-5)
+
+
 def test_an_encoder_alone_is_revived_with_its_weights():
     encoder = HD2S(0.0625, levels=(1,)).encoder
     expected = encoder(_clip(1, 8, 32, 32))["endpoint2"]
